@@ -1,0 +1,131 @@
+"""Who may see and touch what. The only way a view, an API call or a command on someone's behalf gets an object.
+
+An outsider and a wrong number get the same answer, NotFound. A member who may see a thing but not do what they
+asked gets NotAllowed, in words.
+"""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import QuerySet
+
+from labeling.errors import NotAllowed, NotFound
+from labeling.models import Annotation, ApiToken, Membership, Project, Prompt, PromptImport, Queue, Role, Slot, User
+
+Person = User | AnonymousUser
+
+_RANK = {Role.ANNOTATOR: 0, Role.REVIEWER: 1, Role.MANAGER: 2}
+
+
+def role_in(user: Person, project: Project) -> Role | None:
+    """The person's role in the project; superusers count as managers everywhere. None for an outsider."""
+    if not isinstance(user, User) or not user.is_active:
+        return None
+    if user.is_superuser:
+        return Role.MANAGER
+    membership = Membership.objects.filter(project=project, user=user).first()
+    return Role(membership.role) if membership else None
+
+
+def _admit(user: Person, project: Project, least: Role, what: str) -> None:
+    role = role_in(user, project)
+    if role is None:
+        raise NotFound(f"There is no such {what}.")
+    if _RANK[role] < _RANK[least]:
+        raise NotAllowed(f"Only a {least.label.lower()} of “{project}” may do this.")
+
+
+def visible_projects(user: Person) -> QuerySet[Project]:
+    """The projects that a person is in; all of them for a superuser."""
+    projects = Project.objects.filter(archived_at__isnull=True)
+    if not isinstance(user, User):
+        return projects.none()
+    return projects if user.is_superuser else projects.filter(memberships__user=user)
+
+
+def may_create_projects(user: Person) -> bool:
+    """Staff, superusers, and whoever manages a project already."""
+    if not isinstance(user, User) or not user.is_active:
+        return False
+    if user.is_staff or user.is_superuser:
+        return True
+    return Membership.objects.filter(user=user, role=Role.MANAGER).exists()
+
+
+def get_project(user: Person, slug: str, *, least: Role = Role.ANNOTATOR) -> Project:
+    """The project, if the person has at least the role `least` in it. Raises NotFound or NotAllowed."""
+    project = Project.objects.filter(slug=slug, archived_at__isnull=True).first()
+    if project is None:
+        raise NotFound("There is no such project.")
+    _admit(user, project, least, "project")
+    return project
+
+
+def get_queue(user: Person, queue_id: int, *, least: Role = Role.ANNOTATOR) -> Queue:
+    """The queue, if the person has at least the role `least` in its project. Raises NotFound or NotAllowed."""
+    queue = Queue.objects.select_related("project", "form").filter(pk=queue_id).first()
+    if queue is None:
+        raise NotFound("There is no such queue.")
+    _admit(user, queue.project, least, "queue")
+    return queue
+
+
+def get_held_slot(user: Person, slot_id: int) -> Slot:
+    """A slot to write to, for members of its project. Whether they still hold it is for the lease to say."""
+    slot = Slot.objects.select_related("queue__project").filter(pk=slot_id).first()
+    if slot is None:
+        raise NotFound("There is no such slot.")
+    _admit(user, slot.queue.project, Role.ANNOTATOR, "slot")
+    return slot
+
+
+def get_slot(user: Person, slot_id: int) -> Slot:
+    """A slot to look at: for its annotator, and for reviewers and managers of the project."""
+    slot = get_held_slot(user, slot_id)
+    if isinstance(user, User) and slot.annotator_id != user.pk:
+        _admit(user, slot.queue.project, Role.REVIEWER, "slot")
+    return slot
+
+
+def get_import(user: Person, slug: str, import_id: int) -> PromptImport:
+    """The record of an import, for managers of its project."""
+    project = get_project(user, slug, least=Role.MANAGER)
+    found = PromptImport.objects.filter(project=project, pk=import_id).first()
+    if found is None:
+        raise NotFound("There is no such import.")
+    return found
+
+
+def get_membership(user: Person, slug: str, membership_id: int) -> Membership:
+    """Somebody's place in a project, for its managers."""
+    project = get_project(user, slug, least=Role.MANAGER)
+    found = Membership.objects.select_related("user").filter(project=project, pk=membership_id).first()
+    if found is None:
+        raise NotFound("There is no such member.")
+    return found
+
+
+def get_prompt(user: Person, slug: str, prompt_id: int) -> Prompt:
+    """A prompt with all that is known of it, for managers: whoever judges its candidates must not see their models."""
+    project = get_project(user, slug, least=Role.MANAGER)
+    found = Prompt.objects.filter(project=project, pk=prompt_id).first()
+    if found is None:
+        raise NotFound("There is no such prompt.")
+    return found
+
+
+def get_token(user: Person, token_id: int) -> ApiToken:
+    """One of the person's own tokens."""
+    found = ApiToken.objects.filter(pk=token_id, user=user).first() if isinstance(user, User) else None
+    if found is None:
+        raise NotFound("There is no such token.")
+    return found
+
+
+def visible_annotations(user: Person, project: Project) -> QuerySet[Annotation]:
+    """All annotations for reviewers and managers, their own for annotators."""
+    annotations = Annotation.objects.filter(queue__project=project)
+    role = role_in(user, project)
+    if role is None or not isinstance(user, User):
+        return annotations.none()
+    return annotations.filter(annotator=user) if role is Role.ANNOTATOR else annotations

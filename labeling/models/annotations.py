@@ -1,0 +1,35 @@
+"""Annotations: submitted answers, append-only."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.utils import timezone
+
+
+class Annotation(models.Model):
+    """Submitted answers to every question of a form. A correction is a new version, never an edit."""
+
+    slot = models.ForeignKey("labeling.Slot", on_delete=models.PROTECT, related_name="annotations")
+    annotator = models.ForeignKey("labeling.User", on_delete=models.PROTECT, related_name="annotations")
+    queue = models.ForeignKey("labeling.Queue", on_delete=models.PROTECT, related_name="annotations")
+    version = models.PositiveIntegerField(default=1)
+    answers = models.JSONField()
+    form = models.ForeignKey("labeling.FormVersion", on_delete=models.PROTECT, related_name="annotations")
+    guidelines = models.ForeignKey("labeling.GuidelinesVersion", on_delete=models.PROTECT, related_name="annotations")
+    active_seconds = models.FloatField(null=True, blank=True, help_text="Time of focus and use, as the page saw it.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["slot", "version"], name="annotation_version_once_per_slot"),
+            models.CheckConstraint(condition=models.Q(version__gte=1), name="annotation_version_from_one"),
+        ]
+        indexes: ClassVar = [
+            models.Index(fields=["queue", "id"], name="annotation_by_queue"),
+            models.Index(fields=["annotator", "id"], name="annotation_by_annotator"),
+        ]
+
+    def __str__(self) -> str:
+        return f"annotation {self.pk} (version {self.version})"

@@ -1,0 +1,215 @@
+"""Queues, their versioned forms, tasks and slots: the rows that carry the promise of exact counts.
+
+Slot rows exist before anyone asks for work. What must never happen (one more answer than asked, the same task
+twice to one person, two leases in one hand) is ruled out by the constraints below and not by the code above them.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.contrib.postgres.fields import ArrayField
+from django.db import models
+from django.db.models import F, Q
+from django.utils import timezone
+
+
+class QueueState(models.TextChoices):
+    OPEN = "open", "Open"
+    PAUSED = "paused", "Paused"
+    CLOSED = "closed", "Closed"
+
+
+class Queue(models.Model):
+    """One kind of work over a project's prompts: a form, an overlap, a priority and a state."""
+
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="queues")
+    slug = models.SlugField(max_length=80)
+    name = models.CharField(max_length=200)
+    form = models.ForeignKey("labeling.FormVersion", on_delete=models.PROTECT, null=True, related_name="+")
+    overlap = models.PositiveSmallIntegerField(default=1, help_text="How many people answer each task.")
+    priority = models.IntegerField(default=0, help_text="Higher is offered first.")
+    state = models.CharField(max_length=8, choices=QueueState, default=QueueState.OPEN)
+    lease_minutes = models.PositiveSmallIntegerField(default=30)
+    candidates_min = models.PositiveSmallIntegerField(default=0, help_text="A prompt with fewer makes no task.")
+    candidates_max = models.PositiveSmallIntegerField(default=0, help_text="A task shows at most so many.")
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        ordering: ClassVar = ["-priority", "id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "slug"], name="queue_slug_once_per_project"),
+            models.CheckConstraint(condition=Q(overlap__gte=1), name="queue_overlap_at_least_one"),
+            models.CheckConstraint(condition=Q(lease_minutes__gte=1), name="queue_lease_at_least_a_minute"),
+            models.CheckConstraint(condition=Q(candidates_min__lte=F("candidates_max")), name="queue_candidates_range"),
+            models.CheckConstraint(condition=Q(state__in=QueueState.values), name="queue_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class FormVersion(models.Model):
+    """The questions a queue asks. Never edited: a change is a new number. An annotation pins the one it answered."""
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="form_versions")
+    number = models.PositiveIntegerField()
+    questions = models.JSONField(help_text="The ordered questions, as labeling.questions.clean_form returns them.")
+    preset = models.CharField(max_length=50, blank=True)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["queue", "number"], name="form_number_once_per_queue")]
+
+    def __str__(self) -> str:
+        return f"form {self.number} of {self.queue}"
+
+
+class TaskState(models.TextChoices):
+    OPEN = "open", "Open"
+    DONE = "done", "Done"
+    RETIRED = "retired", "Retired"
+
+
+class Task(models.Model):
+    """One prompt to be labelled in one queue, with the candidates that everyone who takes it judges."""
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="tasks")
+    prompt = models.ForeignKey("labeling.Prompt", on_delete=models.CASCADE, related_name="tasks")
+    candidate_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    overlap = models.PositiveSmallIntegerField(default=1)
+    state = models.CharField(max_length=8, choices=TaskState, default=TaskState.OPEN)
+    created_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["queue", "prompt"], name="task_once_per_queue_and_prompt"),
+            models.CheckConstraint(condition=Q(state__in=TaskState.values), name="task_state_known"),
+        ]
+
+    def __str__(self) -> str:
+        return f"task {self.pk}"
+
+
+class SlotState(models.TextChoices):
+    OPEN = "open", "Open"
+    LEASED = "leased", "Leased"
+    SUBMITTED = "submitted", "Submitted"
+    SKIPPED = "skipped", "Skipped"
+
+
+class SkipReason(models.TextChoices):
+    UNCLEAR = "unclear", "The prompt is unclear"
+    EXPERTISE = "expertise", "I do not know enough about this"
+    LANGUAGE = "language", "I do not read this language well"
+    UNSAFE = "unsafe", "The content is harmful or upsetting"
+    BROKEN = "broken", "Something is broken"
+    OTHER = "other", "Another reason"
+
+
+class SlotQuerySet(models.QuerySet["Slot"]):
+    def held_by(self, user_id: int) -> SlotQuerySet:
+        return self.filter(annotator_id=user_id, state=SlotState.LEASED)
+
+    def overdue(self) -> SlotQuerySet:
+        return self.filter(state=SlotState.LEASED, lease_expires_at__lt=timezone.now())
+
+
+class Slot(models.Model):
+    """One seat on a task, for one annotator: `open` → `leased` → `submitted` or `skipped`.
+
+    `lease` is the token that every write of its holder carries. It stays on the row after the submit, so that
+    the same submit sent again can be known and answered as before.
+    """
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="slots")
+    task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
+    seat = models.PositiveSmallIntegerField()
+    # Copied from the prompt, so that the next slot is one step along one index.
+    priority = models.IntegerField(default=0)
+    candidate_order = ArrayField(models.BigIntegerField(), default=list, blank=True)
+    state = models.CharField(max_length=9, choices=SlotState, default=SlotState.OPEN)
+    annotator = models.ForeignKey(
+        "labeling.User", on_delete=models.PROTECT, null=True, blank=True, related_name="slots"
+    )
+    # What the holder was shown when the lease began; the annotation pins the same.
+    form = models.ForeignKey(FormVersion, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
+    guidelines = models.ForeignKey(
+        "labeling.GuidelinesVersion", on_delete=models.PROTECT, null=True, db_index=False, related_name="+"
+    )
+    lease = models.UUIDField(null=True, blank=True)
+    lease_expires_at = models.DateTimeField(null=True, blank=True)
+    leased_at = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+    skip_reason = models.CharField(max_length=12, choices=SkipReason, blank=True)
+    skip_comment = models.TextField(blank=True)
+
+    objects = SlotQuerySet.as_manager()
+
+    class Meta:
+        constraints: ClassVar = [
+            # A person meets a task once, whatever became of it.
+            models.UniqueConstraint(
+                fields=["task", "annotator"], condition=Q(annotator__isnull=False), name="slot_person_once_per_task"
+            ),
+            # A skipped seat keeps its row and opens a fresh one with the same number: never more seats than overlap.
+            models.UniqueConstraint(
+                fields=["task", "seat"], condition=~Q(state="skipped"), name="slot_seat_once_per_task"
+            ),
+            models.UniqueConstraint(
+                fields=["queue", "annotator"], condition=Q(state="leased"), name="slot_one_lease_per_person_and_queue"
+            ),
+            models.CheckConstraint(condition=Q(state__in=SlotState.values), name="slot_state_known"),
+            models.CheckConstraint(
+                condition=(
+                    Q(
+                        state="open",
+                        annotator__isnull=True,
+                        lease__isnull=True,
+                        lease_expires_at__isnull=True,
+                        finished_at__isnull=True,
+                    )
+                    | Q(
+                        state="leased",
+                        annotator__isnull=False,
+                        lease__isnull=False,
+                        lease_expires_at__isnull=False,
+                        finished_at__isnull=True,
+                    )
+                    | Q(
+                        state__in=["submitted", "skipped"],
+                        annotator__isnull=False,
+                        lease__isnull=False,
+                        finished_at__isnull=False,
+                    )
+                ),
+                name="slot_state_fits_holder_and_lease",
+            ),
+            models.CheckConstraint(condition=~Q(state="skipped") | ~Q(skip_reason=""), name="slot_skip_has_a_reason"),
+        ]
+        indexes: ClassVar = [
+            models.Index("queue", F("priority").desc(), "id", condition=Q(state="open"), name="slot_next_open"),
+            models.Index(fields=["queue", "lease_expires_at"], condition=Q(state="leased"), name="slot_overdue"),
+            models.Index(fields=["annotator", "finished_at"], name="slot_by_annotator"),
+        ]
+
+    def __str__(self) -> str:
+        return f"slot {self.pk} ({self.state})"
+
+
+class Draft(models.Model):
+    """Answers not yet submitted. Belongs to slot and person, so that it outlives a lease that ran out."""
+
+    slot = models.ForeignKey(Slot, on_delete=models.CASCADE, related_name="drafts")
+    annotator = models.ForeignKey("labeling.User", on_delete=models.CASCADE, related_name="drafts")
+    revision = models.PositiveIntegerField(default=1)
+    answers = models.JSONField(default=dict)
+    saved_at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["slot", "annotator"], name="draft_one_per_slot_and_person")
+        ]
+
+    def __str__(self) -> str:
+        return f"draft {self.revision} on {self.slot_id}"

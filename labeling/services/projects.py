@@ -1,0 +1,119 @@
+"""Projects, their members and their guidelines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import IntegrityError, transaction
+from django.utils.text import slugify
+
+from labeling.errors import Conflict, Fault, Invalid
+from labeling.models import GuidelinesVersion, Membership, Project, Role, User
+from labeling.services import events, people
+from labeling.text import unfit_text
+
+MAX_GUIDELINES = 500_000
+
+
+def clean_slug(slug: str, *, name: str, what: str) -> str:
+    """A slug that can stand in an address: as given, or made from the name."""
+    given = slug or slugify(name)[:80].strip("-")
+    if not given or given != slugify(given) or len(given) > 80:
+        raise Invalid(
+            f"The {what} needs an address.",
+            errors=[Fault("slug", "Use small letters, digits and hyphens, at most 80, for example “my-project”.")],
+        )
+    return given
+
+
+def clean_name(name: Any, *, what: str) -> str:
+    """A name that can stand on a page: 1 to 200 characters on one line."""
+    if not isinstance(name, str) or not name.strip() or len(name.strip()) > 200 or unfit_text(name):
+        raise Invalid(f"The {what} needs a name.", errors=[Fault("name", "Give it a name of 1 to 200 characters.")])
+    return " ".join(name.split())
+
+
+def clean_guidelines(text: Any) -> str:
+    """Guidelines that can be stored: text without NUL or lone surrogates, of a size that a page can show."""
+    if not isinstance(text, str) or len(text) > MAX_GUIDELINES:
+        raise Invalid(
+            "The guidelines are not usable.", errors=[Fault("guidelines", "Give text of at most 500,000 characters.")]
+        )
+    problem = unfit_text(text)
+    if problem:
+        raise Invalid("The guidelines are not usable.", errors=[Fault("guidelines", f"The text {problem}")])
+    return text.replace("\r\n", "\n")
+
+
+@transaction.atomic
+def create(*, name: str, slug: str = "", guidelines: str = "", description: str = "", by: User) -> Project:
+    """A project with its first guidelines; whoever makes it manages it. Raises Invalid; Conflict for a taken slug."""
+    name = clean_name(name, what="project")
+    slug = clean_slug(slug, name=name, what="project")
+    text = clean_guidelines(guidelines)
+    try:
+        with transaction.atomic():
+            project = Project.objects.create(name=name, slug=slug, description=description)
+    except IntegrityError as error:
+        raise Conflict(
+            f"There is a project at “{slug}” already.", errors=[Fault("slug", "Choose another one.")]
+        ) from error
+    GuidelinesVersion.objects.create(project=project, number=1, text=text)
+    Membership.objects.create(project=project, user=by, role=Role.MANAGER)
+    events.record("project.created", project, by=by, project=project, name=name)
+    return project
+
+
+def guidelines_of(project: Project) -> GuidelinesVersion:
+    """The guidelines in force: the newest version."""
+    return GuidelinesVersion.objects.filter(project=project).order_by("-number")[:1].get()
+
+
+@transaction.atomic
+def set_guidelines(project: Project, text: str, *, by: User) -> GuidelinesVersion:
+    """A new version of the guidelines, or the present one when nothing changed."""
+    text = clean_guidelines(text)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    current = guidelines_of(project)
+    if current.text == text:
+        return current
+    version = GuidelinesVersion.objects.create(project=project, number=current.number + 1, text=text)
+    events.record("guidelines.changed", version, by=by, project=project, number=version.number)
+    return version
+
+
+@transaction.atomic
+def add_member(project: Project, *, email: str, role: str, by: User) -> tuple[Membership, bool]:
+    """Gives a person a role, making an account without a password for a new address.
+
+    Returns the membership and whether it is new. Raises Invalid for an unknown role, Conflict when it would take
+    the last manager away.
+    """
+    if role not in Role.values:
+        raise Invalid("There is no such role.", errors=[Fault("role", f"Choose one of: {', '.join(Role.values)}.")])
+    user, _ = people.get_or_create(email)
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    membership, created = Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+    if not created and membership.role != role:
+        _keep_a_manager(membership)
+        Membership.objects.filter(pk=membership.pk).update(role=role)
+        membership.role = role
+        events.record("member.changed", membership, by=by, project=project, email=user.email, role=role)
+    elif created:
+        events.record("member.added", membership, by=by, project=project, email=user.email, role=role)
+    return membership, created
+
+
+@transaction.atomic
+def remove_member(membership: Membership, *, by: User) -> None:
+    """Takes a person out of a project. Their work stays. Raises Conflict for the last manager."""
+    project = Project.objects.select_for_update(no_key=True).get(pk=membership.project_id)
+    _keep_a_manager(membership)
+    events.record("member.removed", membership, by=by, project=project, email=membership.user.email)
+    membership.delete()
+
+
+def _keep_a_manager(membership: Membership) -> None:
+    others = Membership.objects.filter(project=membership.project_id, role=Role.MANAGER).exclude(pk=membership.pk)
+    if membership.role == Role.MANAGER and not others.exists():
+        raise Conflict("This is the project's last manager. Make somebody else a manager first.")

@@ -1,0 +1,233 @@
+"""Queues: making and changing them, and opening tasks for the prompts that are ready."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from django.db import IntegrityError, connection, transaction
+
+from labeling import questions
+from labeling.errors import Conflict, Fault, Invalid
+from labeling.models import FormVersion, Project, Queue, QueueState, Task, User
+from labeling.services import events
+from labeling.services.projects import clean_name, clean_slug
+
+MAX_OVERLAP = 100
+MAX_LEASE_MINUTES = 7 * 24 * 60
+
+# Tasks for prompts that are ready in queues that are not closed, with all their seats, in one statement. A queue
+# whose form shows no candidates takes a prompt at once; any other waits until none is awaited and enough are there.
+_OPEN_TASKS = """
+WITH ready AS (
+    SELECT q.id AS queue_id, q.overlap, q.candidates_max, p.id AS prompt_id
+    FROM labeling_queue q JOIN labeling_prompt p ON p.project_id = q.project_id
+    WHERE q.project_id = %(project)s AND q.state <> 'closed'
+      AND (%(queue)s::bigint IS NULL OR q.id = %(queue)s)
+      AND (%(prompts)s::bigint[] IS NULL OR p.id = ANY(%(prompts)s))
+      AND (q.candidates_max = 0 OR (p.candidates_awaited = 0 AND p.candidates_count >= q.candidates_min))
+      AND NOT EXISTS (SELECT 1 FROM labeling_task t WHERE t.queue_id = q.id AND t.prompt_id = p.id)
+), made AS (
+    INSERT INTO labeling_task (queue_id, prompt_id, candidate_ids, overlap, state, created_at)
+    SELECT queue_id, prompt_id,
+           ARRAY(SELECT c.id FROM labeling_candidate c WHERE c.prompt_id = ready.prompt_id
+                 ORDER BY c.id LIMIT ready.candidates_max),
+           overlap, 'open', now()
+    FROM ready ORDER BY queue_id, prompt_id
+    ON CONFLICT (queue_id, prompt_id) DO NOTHING
+    RETURNING id, queue_id, prompt_id, candidate_ids, overlap
+), seated AS (
+    INSERT INTO labeling_slot (queue_id, task_id, seat, priority, candidate_order, state, skip_reason, skip_comment)
+    SELECT made.queue_id, made.id, seat, p.priority,
+           -- The mention of `seat` makes PostgreSQL draw anew for every seat.
+           COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(made.candidate_ids) c WHERE seat > 0), '{}'),
+           'open', '', ''
+    FROM made JOIN labeling_prompt p ON p.id = made.prompt_id CROSS JOIN LATERAL generate_series(1, made.overlap) seat
+    ORDER BY made.id, seat
+)
+SELECT count(*) FROM made
+"""
+
+# Seats that are missing up to each task's new overlap, in the free seat numbers.
+_ADD_SEATS = """
+INSERT INTO labeling_slot (queue_id, task_id, seat, priority, candidate_order, state, skip_reason, skip_comment)
+SELECT free.queue_id, free.task_id, free.seat, free.priority,
+       COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(free.candidate_ids) c WHERE free.seat > 0), '{}'),
+       'open', '', ''
+FROM (
+    SELECT t.queue_id, t.id AS task_id, t.candidate_ids, p.priority, seat,
+           row_number() OVER (PARTITION BY t.id ORDER BY seat) AS nth,
+           (SELECT count(*) FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'skipped') AS seats
+    FROM labeling_task t JOIN labeling_prompt p ON p.id = t.prompt_id
+    CROSS JOIN LATERAL generate_series(1, %(overlap)s + t.overlap) seat
+    WHERE t.queue_id = %(queue)s AND t.state <> 'retired'
+      AND NOT EXISTS (
+        SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.seat = seat.seat AND s.state <> 'skipped'
+      )
+) free
+WHERE free.nth <= %(overlap)s - free.seats
+ORDER BY free.task_id, free.seat
+"""
+
+# Untouched seats beyond each task's new overlap. Nothing that somebody holds or has submitted goes away.
+_CLOSE_SEATS = """
+DELETE FROM labeling_slot WHERE id IN (
+    SELECT id FROM (
+        SELECT s.id, row_number() OVER (PARTITION BY s.task_id ORDER BY s.seat DESC) AS nth,
+               (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
+                   - %(overlap)s AS surplus
+        FROM labeling_slot s WHERE s.queue_id = %(queue)s AND s.state = 'open'
+    ) ranked WHERE nth <= surplus
+) AND state = 'open'
+"""
+
+_SETTLE_TASKS = """
+UPDATE labeling_task t SET overlap = %(overlap)s, state = CASE
+    WHEN EXISTS (SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.state IN ('open', 'leased'))
+    THEN 'open' ELSE 'done' END
+WHERE t.queue_id = %(queue)s AND t.state <> 'retired'
+"""
+
+
+def _whole(value: Any, field: str, *, low: int, high: int) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise Invalid(
+            "The queue's settings do not fit.", errors=[Fault(field, f"Give a whole number from {low} to {high}.")]
+        )
+    return value
+
+
+def _clean_state(state: str) -> str:
+    if state not in QueueState.values:
+        known = ", ".join(QueueState.values)
+        raise Invalid("There is no such state.", errors=[Fault("state", f"Choose one of: {known}.")])
+    return state
+
+
+def _candidate_range(form: list[questions.Config], least: Any, most: Any) -> tuple[int, int]:
+    low, high = questions.form_candidates(form)
+    if high == 0:
+        return 0, 0
+    wanted_low = low if least is None else _whole(least, "candidates_min", low=low, high=high)
+    wanted_high = high if most is None else _whole(most, "candidates_max", low=wanted_low, high=high)
+    return wanted_low, wanted_high
+
+
+@transaction.atomic
+def create(
+    project: Project,
+    *,
+    name: str,
+    slug: str = "",
+    preset: str = "",
+    form: Any = None,
+    overlap: int = 1,
+    lease_minutes: int = 30,
+    priority: int = 0,
+    state: str = QueueState.OPEN,
+    candidates_min: int | None = None,
+    candidates_max: int | None = None,
+    by: User,
+) -> Queue:
+    """A queue with the first version of its form, and a task for every prompt that is ready.
+
+    Give either `preset` or `form`. `candidates_min` and `candidates_max` say how many responses a task shows; the
+    form's own limits stand where they are left out. Raises Invalid, or Conflict for a taken slug.
+    """
+    name = clean_name(name, what="queue")
+    slug = clean_slug(slug, name=name, what="queue")
+    if (form is None) == (not preset):
+        raise Invalid("A queue needs a form.", errors=[Fault("form", "Send either “preset” or “form”.")])
+    questions_asked = questions.clean_form(form) if form is not None else questions.preset_form(preset)
+    low, high = _candidate_range(questions_asked, candidates_min, candidates_max)
+    try:
+        with transaction.atomic():
+            queue = Queue.objects.create(
+                project=project,
+                slug=slug,
+                name=name,
+                overlap=_whole(overlap, "overlap", low=1, high=MAX_OVERLAP),
+                lease_minutes=_whole(lease_minutes, "lease_minutes", low=1, high=MAX_LEASE_MINUTES),
+                priority=_whole(priority, "priority", low=-1000, high=1000),
+                state=_clean_state(state),
+                candidates_min=low,
+                candidates_max=high,
+            )
+    except IntegrityError as error:
+        raise Conflict(
+            f"There is a queue “{slug}” in this project already.", errors=[Fault("slug", "Choose another one.")]
+        ) from error
+    queue.form = FormVersion.objects.create(queue=queue, number=1, questions=questions_asked, preset=preset)
+    queue.save(update_fields=["form"])
+    events.record("queue.created", queue, by=by, project=project, name=name, preset=preset, overlap=queue.overlap)
+    open_tasks(project, queue=queue)
+    return queue
+
+
+def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequence[int] | None = None) -> int:
+    """Makes the tasks and slots that are missing for prompts that are ready. Returns how many tasks were made.
+
+    Call it in the transaction that made the prompts ready. It leaves no Event: the deed is the caller's.
+    """
+    with connection.cursor() as cursor:
+        # A change of overlap waits for this and this for it, so that no task is made with the old number of seats.
+        cursor.execute("SELECT 1 FROM labeling_queue WHERE project_id = %s ORDER BY id FOR SHARE", [project.pk])
+        cursor.execute(
+            _OPEN_TASKS,
+            {
+                "project": project.pk,
+                "queue": queue.pk if queue else None,
+                "prompts": list(prompt_ids) if prompt_ids is not None else None,
+            },
+        )
+        row = cursor.fetchone()
+    return int(row[0]) if row else 0
+
+
+@transaction.atomic
+def change(
+    queue: Queue,
+    *,
+    name: str | None = None,
+    overlap: int | None = None,
+    priority: int | None = None,
+    state: str | None = None,
+    lease_minutes: int | None = None,
+    by: User,
+) -> Queue:
+    """Changes a queue while people work in it. Raising the overlap opens seats, also on finished tasks; lowering it
+    closes untouched ones; nothing that was submitted is lost. Raises Invalid.
+    """
+    queue = (
+        Queue.objects.select_for_update(of=("self",), no_key=True).select_related("project", "form").get(pk=queue.pk)
+    )
+    before = {f: getattr(queue, f) for f in ("name", "overlap", "priority", "state", "lease_minutes")}
+    if name is not None:
+        queue.name = clean_name(name, what="queue")
+    if priority is not None:
+        queue.priority = _whole(priority, "priority", low=-1000, high=1000)
+    if lease_minutes is not None:
+        queue.lease_minutes = _whole(lease_minutes, "lease_minutes", low=1, high=MAX_LEASE_MINUTES)
+    if state is not None:
+        queue.state = _clean_state(state)
+    if overlap is not None:
+        queue.overlap = _whole(overlap, "overlap", low=1, high=MAX_OVERLAP)
+    changed = {f: [old, getattr(queue, f)] for f, old in before.items() if getattr(queue, f) != old}
+    if not changed:
+        return queue
+    queue.save(update_fields=list(changed))
+    if "overlap" in changed:
+        _reseat(queue)
+    if before["state"] == QueueState.CLOSED and queue.state != QueueState.CLOSED:
+        open_tasks(queue.project, queue=queue)
+    events.record("queue.changed", queue, by=by, project=queue.project, changed=changed)
+    return queue
+
+
+def _reseat(queue: Queue) -> None:
+    # Whoever finishes a task at this moment holds its row; taking them all in one order lets them finish first.
+    list(Task.objects.select_for_update(no_key=True).filter(queue=queue).order_by("pk").values_list("pk", flat=True))
+    parameters = {"queue": queue.pk, "overlap": queue.overlap}
+    with connection.cursor() as cursor:
+        for statement in (_CLOSE_SEATS, _ADD_SEATS, _SETTLE_TASKS):
+            cursor.execute(statement, parameters)

@@ -1,0 +1,38 @@
+"""Small truths about text that importing, questions and exports share."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import unicodedata
+from typing import Any
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
+
+
+def unfit_text(text: str) -> str | None:
+    """Why a text cannot be stored, said so that it completes “The response …”; None when it can.
+
+    PostgreSQL cannot hold NUL, and half of a surrogate pair is no character: Arrow refuses it and JSON readers differ.
+    """
+    if "\x00" in text:
+        return "holds a NUL character, which cannot be stored. Take it out."
+    if _SURROGATE.search(text):
+        return "holds half of a character (a lone surrogate). Type that character again."
+    return None
+
+
+def canonical_json(value: Any) -> str:
+    """JSON with sorted keys and no white space: the same text for the same value, on every machine."""
+    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+
+
+def sha256(text: str) -> str:
+    """The SHA-256 of a text as UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def normalised(text: str) -> str:
+    """A text with Unicode composed, case folded and white space collapsed: the same for what reads the same."""
+    return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
