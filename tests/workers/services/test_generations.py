@@ -1,0 +1,369 @@
+"""Planning, claiming and storing: every row is made exactly once."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from labeling.errors import Conflict, Invalid
+from labeling.models import Candidate, Event, Project, Prompt
+from labeling.services import prompts
+from tests import make
+from workers.backends.base import Failure, GeneratorError, Result
+from workers.models import Generation, GenerationState, Generator, GeneratorState
+from workers.selectors import progress
+from workers.services import generations, generators
+from workers.services.generations import Worker
+
+pytestmark = pytest.mark.django_db
+
+
+def echo(project: Project, **fields: Any) -> Generator:
+    """A generator on the backend that needs no model."""
+    given: dict[str, Any] = {"name": "echo", "backend": "echo", "model": "echo", "candidates_per_prompt": 2} | fields
+    return generators.create(project, **given, by=make.manager(project))
+
+
+def worker(**fields: Any) -> Worker:
+    return Worker(name=generations.worker_name(), **fields)
+
+
+def run(**fields: Any) -> int:
+    generators.plan_all()
+    return generations.work(worker(**fields), seconds=60)
+
+
+def states() -> dict[str, int]:
+    return {state: n for state in GenerationState.values if (n := Generation.objects.filter(state=state).count())}
+
+
+class Scripted:
+    """A loaded model whose next outcomes a test decides: `script` is called with each batch."""
+
+    def __init__(self, script: Any) -> None:
+        self.script = script
+
+    def generate(self, requests: Any, heartbeat: Any = None) -> Any:
+        return self.script(requests, heartbeat)
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def close(self) -> None:
+        pass
+
+
+def scripted(generator: Generator, script: Any, **fields: Any) -> Worker:
+    generator.tokens_made = 1  # past its first batch, which is a small one
+    found = worker(**fields)
+    found._loaded = ((generator.backend, generator.model, generator.revision), Scripted(script))
+    return found
+
+
+def result(request: Any, text: str = "text") -> Result:
+    return Result(request.id, text, "stop", 3, 5, 0.1, request.seed, {"versions": {}})
+
+
+def test_it_works() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project, sampling={"max_new_tokens": 50, "temperature": 1.0, "seed": 3}, system="Be kind.")
+    first, _ = make.imported(project, 2)
+    assert run(batch_size=3) == 4
+    assert states() == {"done": 4}
+    candidates = list(first.candidates.order_by("generation__sample"))
+    assert len({candidate.text for candidate in candidates}) == 2
+    one = candidates[0]
+    assert (one.origin, one.backend, one.model, one.generator) == ("generated", "echo", "echo", "echo")
+    assert one.sampling == generator.sampling
+    assert one.seed is not None
+    assert one.seed != candidates[1].seed
+    assert one.finish_reason in ("stop", "length")
+    assert one.prompt_tokens
+    assert one.completion_tokens
+    assert one.seconds is not None
+    assert "versions" in one.provenance
+    assert queue.tasks.count() == 2
+    generator.refresh_from_db()
+    assert generator.tokens_made == sum(candidate.completion_tokens or 0 for candidate in Candidate.objects.all())
+    (seen,) = progress.of_project(project)
+    assert (seen.done, seen.pending, seen.total) == (4, 0, 4)
+
+
+def test_tasks_open_when_the_last_candidate_of_a_prompt_is_there() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project, candidates_per_prompt=3)
+    make.imported(project, 1)
+    generators.plan_all()
+    one_by_one = worker(batch_size=1)
+    for made in (1, 2, 3):
+        generations.make_batch(generator, one_by_one)
+        assert Candidate.objects.count() == made
+        assert queue.tasks.count() == (1 if made == 3 else 0)
+    assert len(queue.tasks.get().candidate_ids) == 3
+
+
+def test_the_first_batch_is_one_prompts_worth_so_that_people_can_start() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project, candidates_per_prompt=3)
+    make.imported(project, 4)
+    generators.plan_all()
+    assert generations.make_batch(generator, worker(batch_size=6)) == 3
+    assert queue.tasks.count() == 1
+    generator.refresh_from_db()
+    assert generations.make_batch(generator, worker(batch_size=6)) == 6
+
+
+def test_planning_again_plans_nothing_and_new_prompts_are_planned() -> None:
+    project = make.project()
+    echo(project)
+    make.imported(project, 3)
+    assert generators.plan_all() == 6
+    assert generators.plan_all() == 0
+    assert generators.plan(project) == 0
+    make.imported(project, 1, start=3)
+    assert generators.plan_all() == 2
+
+
+def test_a_second_generator_makes_its_own() -> None:
+    project = make.project()
+    make.imported(project, 2)
+    echo(project)
+    run()
+    echo(project, name="other", candidates_per_prompt=1)
+    run()
+    assert sorted(Candidate.objects.values_list("generator", flat=True)) == ["echo"] * 4 + ["other"] * 2
+
+
+def test_the_same_row_gets_the_same_text_again() -> None:
+    texts = []
+    for _ in range(2):
+        project = make.project()
+        echo(project, sampling={"seed": 9})
+        make.imported(project, 2)
+        run()
+        texts.append(sorted(Candidate.objects.filter(prompt__project=project).values_list("text", flat=True)))
+    assert texts[0] == texts[1]
+
+
+def test_a_row_that_cannot_be_made_fails_alone_with_its_reason() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project, candidates_per_prompt=3)
+    make.imported(project, 2)
+    generators.plan_all()
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        return [Failure(requests[0].id, "The prompt is too long."), *map(result, requests[1:])]
+
+    generations.make_batch(generator, scripted(generator, script))
+    assert states() == {"done": 5, "failed": 1}
+    failed = Generation.objects.get(state="failed")
+    assert failed.error == "The prompt is too long."
+    assert [row.pk for row in progress.recent_failures(generator)] == [failed.pk]
+    # The prompt with two candidates waits for no third.
+    assert queue.tasks.count() == 2
+    assert generators.retry_failed(generator, by=make.manager(project)) == 1
+    assert states() == {"done": 5, "pending": 1}
+
+
+def test_an_empty_response_is_a_failure() -> None:
+    project = make.project()
+    generator = echo(project, candidates_per_prompt=1)
+    make.imported(project, 2)
+    generators.plan_all()
+    texts = iter([" \n", "a\x00b"])
+    generations.make_batch(generator, scripted(generator, lambda rs, _: [result(r, next(texts)) for r in rs]))
+    assert states() == {"failed": 2}
+    assert not Candidate.objects.exists()
+
+
+def test_a_batch_that_raises_is_tried_in_smaller_ones_and_then_fails() -> None:
+    project = make.project()
+    generator = echo(project, candidates_per_prompt=1)
+    poisoned = make.imported(project, 8)[5]
+    generators.plan_all()
+    sizes = []
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        sizes.append(len(requests))
+        if any("Question 5?" in str(r.messages) for r in requests):
+            raise RuntimeError("boom")
+        return [result(r) for r in requests]
+
+    model = scripted(generator, script, batch_size=8)
+    while generations.make_batch(generator, model):
+        pass
+    assert states() == {"done": 7, "failed": 1}
+    assert Generation.objects.get(state="failed").prompt == poisoned
+    assert "boom" in Generation.objects.get(state="failed").error
+    assert sizes[0] == 8
+    assert 1 in sizes
+
+
+def test_a_generator_whose_model_is_wrong_breaks_and_says_so() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 1)
+    generators.plan_all()
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        raise GeneratorError("The folder holds no model.")
+
+    generations.make_batch(generator, scripted(generator, script))
+    generator.refresh_from_db()
+    assert (generator.state, generator.last_error) == (GeneratorState.BROKEN, "The folder holds no model.")
+    assert states() == {"pending": 2}
+    assert run() == 0
+    generators.set_state(generator, "active", by=make.manager(project))
+    assert run() == 2
+    generator.refresh_from_db()
+    assert generator.last_error == ""
+
+
+def test_a_worker_that_is_told_to_stop_puts_its_rows_back() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 2)
+    generators.plan_all()
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        heartbeat()
+
+    with pytest.raises(generations.Stopped):
+        generations.make_batch(generator, scripted(generator, script, should_stop=lambda: True))
+    assert states() == {"pending": 4}
+    assert set(Generation.objects.values_list("tries", flat=True)) == {0}
+
+
+def test_rows_of_a_dead_worker_go_back_and_its_late_results_are_dropped() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 1)
+    generators.plan_all()
+    token, rows = generations.claim(generator, worker="elsewhere:1:0.00", number=4)
+    assert len(rows) == 2
+    assert generations.reclaim() == 0
+    Generation.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+    assert generations.reclaim() == 2
+    assert states() == {"pending": 2}
+    assert generations.renew(token) == 0
+    hashes = {row.pk: row.prompt.content_hash for row in rows}
+    late: list[Result | Failure] = [Result(str(row.pk), "late", "stop", 1, 1, 0.1, 1, {}) for row in rows]
+    assert generations.store(generator, token, hashes, late, seconds=1) == 0
+    assert run() == 2
+    assert Candidate.objects.count() == 2
+    assert not Candidate.objects.filter(text="late").exists()
+
+
+def test_rows_of_a_process_that_is_gone_from_this_machine_go_back_at_once() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 1)
+    generators.plan_all()
+    own = generations.worker_name()
+    host, pid, _ = own.rsplit(":", 2)
+    generations.claim(generator, worker=own, number=1)
+    assert generations.reclaim() == 0
+    generations.claim(generator, worker=f"{host}:{pid}:1.00", number=1)  # an earlier process with this number
+    assert generations.reclaim() == 1
+
+
+def test_a_row_whose_workers_keep_dying_fails_in_the_end() -> None:
+    project = make.project()
+    generator = echo(project, candidates_per_prompt=1)
+    make.imported(project, 1)
+    generators.plan_all()
+    for _ in range(generations.MAX_TRIES):
+        generations.claim(generator, worker="elsewhere:1:0.00", number=1)
+        Generation.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        generations.reclaim()
+    assert states() == {"failed": 1}
+    assert Prompt.objects.get().candidates_awaited == 0
+
+
+def test_a_prompt_rewritten_while_it_was_answered_is_answered_anew() -> None:
+    project = make.project()
+    generator = echo(project, candidates_per_prompt=1)
+    make.imported(project, 1)
+    generators.plan_all()
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        prompts.import_lines(
+            project, make.lines(1, system="New instructions."), source="jsonl", by=make.manager(project)
+        )
+        return [result(request, "to the old text") for request in requests]
+
+    generations.make_batch(generator, scripted(generator, script))
+    assert not Candidate.objects.exists()
+    assert states() == {"pending": 1}
+    run()
+    assert Candidate.objects.count() == 1
+
+
+def test_cancelling_lets_prompts_go_on_with_what_they_have() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project)
+    make.imported(project, 2, candidates=2)
+    generators.plan_all()
+    assert not queue.tasks.exists()
+    assert generators.cancel_pending(generator, by=make.manager(project)) == 4
+    assert queue.tasks.count() == 2
+    assert states() == {"cancelled": 4}
+
+
+def test_a_paused_generator_rests() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 1)
+    generators.set_state(generator, "paused", by=make.manager(project))
+    assert run() == 0
+    project.refresh_from_db()
+    assert project.candidates_expected == 0
+    generators.set_state(generator, "active", by=make.manager(project))
+    assert run() == 2
+    assert Event.objects.filter(verb="generator.changed").count() == 2
+
+
+def test_the_database_itself_refuses_a_second_row_for_a_sample() -> None:
+    project = make.project()
+    generator = echo(project)
+    (prompt,) = make.imported(project, 1)
+    generators.plan_all()
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Generation.objects.create(prompt=prompt, generator=generator, sample=0)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Generation.objects.update(state="done")
+
+
+@pytest.mark.parametrize(
+    ("fields", "path"),
+    [
+        ({"backend": "abacus"}, "backend"),
+        ({"model": " "}, "model"),
+        ({"candidates_per_prompt": 0}, "candidates_per_prompt"),
+        ({"sampling": {"temperature": 3}}, "sampling.temperature"),
+        ({"sampling": {"top_k": 3}}, "sampling.top_k"),
+        ({"sampling": [1]}, "sampling"),
+        ({"system": "a\x00"}, "system"),
+        ({"name": ""}, "name"),
+    ],
+)
+def test_a_mistake_is_refused_with_its_path(fields: dict[str, Any], path: str) -> None:
+    with pytest.raises(Invalid) as refused:
+        echo(make.project(), **fields)
+    assert [fault.path for fault in refused.value.errors] == [path]
+
+
+def test_a_name_is_taken_once_in_a_project() -> None:
+    project = make.project()
+    echo(project)
+    with pytest.raises(Conflict):
+        echo(project)

@@ -1,0 +1,67 @@
+"""From a conversation to the tokens that a chat model answers."""
+
+import hashlib
+from collections.abc import Sequence
+from typing import Any
+
+from workers.backends.base import Message, RowError
+
+# For models that come without a chat template, which are mostly models never taught to chat. Close to how
+# dialogues are written in the text that such models have read.
+PLAIN_TEMPLATE = """\
+{%- for message in messages -%}
+{%- if message['role'] == 'user' -%}User: {% elif message['role'] == 'assistant' -%}Assistant: {% endif -%}
+{{- message['content'] }}
+
+{% endfor -%}
+{%- if add_generation_prompt -%}Assistant:{%- endif -%}
+"""
+
+
+class Chat:
+    """A tokenizer with the template it writes conversations in: the model's own, or PLAIN_TEMPLATE."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self.own = bool(tokenizer.chat_template)
+        self.template: str = tokenizer.get_chat_template() if self.own else PLAIN_TEMPLATE
+        # A model's own template writes the token that opens every text; ours cannot know whether there is one.
+        opening = tokenizer("a")["input_ids"][:1]
+        self._prefix: list[int] = [] if self.own or opening != [tokenizer.bos_token_id] else opening
+
+    def encode(self, messages: Sequence[Message]) -> list[int]:
+        """The token ids of the conversation, up to where the answer begins.
+
+        Words in the prompt that spell a control token (``<|im_end|>``) stay words: a prompt cannot end its own
+        turn and write the next one. Raises RowError where the template refuses the conversation.
+        """
+        try:
+            ids: list[int] = self.tokenizer.apply_chat_template(
+                [dict(message) for message in messages],
+                chat_template=self.template,
+                add_generation_prompt=True,
+                sanitize_control_tokens=True,
+                return_dict=False,
+            )
+        except Exception as error:  # a template is a program: it raises what it likes
+            raise RowError(f"The model's chat template refuses this conversation: {first_line(error)}") from error
+        return self._prefix + ids
+
+    def decode(self, tokens: Sequence[int]) -> str:
+        """The text of a completion, special tokens left out and white space as the model made it."""
+        text: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)
+        return text
+
+    def describe(self) -> dict[str, str]:
+        """Which template writes the conversations, for the provenance."""
+        return {
+            "chat_template": "model" if self.own else "plain",
+            "chat_template_sha256": hashlib.sha256(self.template.encode()).hexdigest(),
+        }
+
+
+def first_line(error: BaseException) -> str:
+    """What an exception says, in one line that fits a table; its class where it says nothing."""
+    lines = str(error).strip().splitlines()
+    line = lines[0].strip() if lines else type(error).__name__
+    return line if len(line) <= 300 else line[:299] + "…"

@@ -1,0 +1,56 @@
+"""Every Celery function of the platform. Rows are the work; these only ring and answer the bell."""
+
+from __future__ import annotations
+
+import functools
+import os
+
+from celery import shared_task
+from celery.worker import state as celery_state
+from django.conf import settings
+
+from workers.services import generations, generators
+
+TICK_SECONDS = 2.0
+WORK_SECONDS = 600.0  # one job's turn before it lets others of its queue have theirs
+
+
+def _is_stopping() -> bool:
+    # Celery sets these to an exit code or to None; its type stubs only know booleans.
+    return any(flag is not None for flag in (celery_state.should_stop, celery_state.should_terminate))
+
+
+@functools.cache
+def _worker() -> generations.Worker:
+    """This process's worker, which keeps its model between jobs. Made on first use, after any fork."""
+    return generations.Worker(
+        name=generations.worker_name(), batch_size=settings.GENERATION_BATCH, should_stop=_is_stopping
+    )
+
+
+@shared_task(name="workers.jobs.tick", ignore_result=True)
+def tick() -> None:
+    """Plans what generators owe, puts back what dead workers left, and rings for work that is waiting."""
+    generators.plan_all()
+    generations.reclaim()
+    if generations.is_work_waiting():
+        # A bell that nobody answers in time is forgotten: the next tick rings again, so none pile up.
+        generate.apply_async(expires=2 * TICK_SECONDS)
+
+
+@shared_task(name="workers.jobs.generate", ignore_result=True)
+def generate() -> int:
+    """Makes generations until none is left. Returns how many rows it claimed."""
+    try:
+        return generations.work(_worker(), seconds=WORK_SECONDS)
+    except generations.Stopped:
+        return 0
+
+
+def reset_worker() -> None:
+    """Forgets this process's worker (after a fork, in tests)."""
+    _worker.cache_clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=reset_worker)

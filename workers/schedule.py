@@ -1,0 +1,8 @@
+"""What Celery beat does and when. Plain data: the settings import it."""
+
+from typing import Any
+
+BEAT_SCHEDULE: dict[str, dict[str, Any]] = {
+    # A tick that was not run before the next one is dropped: after a long stop there is one, not a thousand.
+    "tick": {"task": "workers.jobs.tick", "schedule": 2.0, "options": {"expires": 2.0}},
+}
