@@ -1,0 +1,346 @@
+"""What goes in and out of the API, field by field. The OpenAPI document is made from these."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from drf_spectacular.utils import extend_schema_field
+from rest_framework import serializers
+
+from labeling import models
+from labeling.importing import SOURCES
+from labeling.models import QueueState, Role, SkipReason, SlotState
+from labeling.selectors import slots
+
+PAGE = 100
+MAX_PAGE = 1000
+
+# DRF takes declared fields out of the class before Python sees them, so a field may be called `errors` or `source`
+# like an attribute of the class. Type checkers do not know.
+Fields = serializers.Serializer[Any]
+
+
+class Known(serializers.ChoiceField):
+    """One of a few words; a wrong one is answered with the words there are."""
+
+    def __init__(self, words: Iterable[str], **kwargs: Any) -> None:
+        listed = list(words)
+        super().__init__(
+            choices=listed, error_messages={"invalid_choice": f"Choose one of: {', '.join(listed)}."}, **kwargs
+        )
+
+
+class Fault(Fields):
+    """One mistake: at a path in what was sent, or on a line of a file."""
+
+    path = serializers.CharField(required=False)
+    line = serializers.IntegerField(required=False)
+    message = serializers.CharField()
+
+
+class Error(Fields):
+    """Every error. `code` is stable and for programs, `detail` is for people."""
+
+    code = serializers.CharField()
+    detail = serializers.CharField()
+    errors = Fault(many=True, required=False)  # type: ignore[assignment]
+
+
+class Moment(serializers.DateTimeField):
+    """A time in a query string, where the plus of an offset that was not escaped arrives as a space."""
+
+    def to_internal_value(self, value: Any) -> Any:
+        if isinstance(value, str) and value[-6:-5] == " " and ":" in value[-5:]:
+            value = f"{value[:-6]}+{value[-5:]}"
+        return super().to_internal_value(value)
+
+
+class PageQuery(Fields):
+    """How a list is walked: `next` of each page holds the address of the one after it."""
+
+    cursor = serializers.IntegerField(
+        required=False, min_value=0, max_value=2**63 - 1, help_text="Taken from `next`; not to be made up."
+    )
+    limit = serializers.IntegerField(
+        required=False, min_value=1, max_value=MAX_PAGE, default=PAGE, help_text="How many a page holds."
+    )
+
+
+# --- People ---
+
+
+class Credentials(Fields):
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=4096, trim_whitespace=False)
+
+
+class Token(Fields):
+    token = serializers.CharField(help_text="Shown this once.")
+
+
+class NewMember(Fields):
+    email = serializers.CharField(max_length=254)
+    role = Known(Role.values)
+
+
+class Member(Fields):
+    id = serializers.IntegerField(source="pk")
+    email = serializers.CharField(source="user.email")
+    name = serializers.CharField(source="user.name")
+    role = Known(Role.values)
+    created_at = serializers.DateTimeField()
+
+
+# --- Projects and queues ---
+
+
+class SlotCounts(Fields):
+    open = serializers.IntegerField()
+    leased = serializers.IntegerField()
+    submitted = serializers.IntegerField()
+    skipped = serializers.IntegerField()
+
+
+class QueueCounts(Fields):
+    tasks = serializers.IntegerField()
+    tasks_done = serializers.IntegerField()
+    slots = SlotCounts()
+    annotations = serializers.IntegerField()
+
+
+class ProjectCounts(QueueCounts):
+    prompts = serializers.IntegerField()
+    candidates = serializers.IntegerField()
+
+
+class NewProject(Fields):
+    name = serializers.CharField(max_length=1000)
+    slug = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    guidelines = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, help_text="Markdown.")
+
+
+class Project(Fields):
+    slug = serializers.CharField(source="project.slug")
+    name = serializers.CharField(source="project.name")
+    description = serializers.CharField(source="project.description", allow_blank=True)
+    role = Known(Role.values, help_text="Yours in this project.")
+    created_at = serializers.DateTimeField(source="project.created_at")
+
+
+class QueueSummary(Fields):
+    id = serializers.IntegerField(source="queue.pk")
+    slug = serializers.CharField(source="queue.slug")
+    name = serializers.CharField(source="queue.name")
+    state = Known(QueueState.values, source="queue.state")
+    overlap = serializers.IntegerField(source="queue.overlap")
+    priority = serializers.IntegerField(source="queue.priority")
+    lease_minutes = serializers.IntegerField(source="queue.lease_minutes")
+    counts = QueueCounts()
+
+
+class ProjectDetail(Project):
+    guidelines_version = serializers.IntegerField()
+    counts = ProjectCounts()
+    queues = QueueSummary(many=True)
+
+
+class QueueDetail(QueueSummary):
+    project = serializers.CharField(source="queue.project.slug", help_text="The project's slug.")
+    preset = serializers.CharField(source="queue.form.preset", allow_blank=True)
+    form_version = serializers.IntegerField(source="queue.form.number")
+    form = serializers.ListField(source="queue.form.questions", child=serializers.DictField())
+    candidates_min = serializers.IntegerField(source="queue.candidates_min")
+    candidates_max = serializers.IntegerField(source="queue.candidates_max")
+
+
+class QueueChange(Fields):
+    name = serializers.CharField(required=False, max_length=1000)
+    overlap = serializers.IntegerField(required=False)
+    priority = serializers.IntegerField(required=False)
+    lease_minutes = serializers.IntegerField(required=False)
+    state = Known(QueueState.values, required=False)
+
+
+class NewQueue(Fields):
+    name = serializers.CharField(max_length=1000)
+    slug = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+    preset = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1000)
+    form = serializers.JSONField(required=False, allow_null=True, help_text="A list of questions; else send `preset`.")
+    overlap = serializers.IntegerField(required=False)
+    lease_minutes = serializers.IntegerField(required=False)
+    priority = serializers.IntegerField(required=False)
+    state = Known(QueueState.values, required=False)
+    candidates_min = serializers.IntegerField(required=False, allow_null=True)
+    candidates_max = serializers.IntegerField(required=False, allow_null=True)
+
+
+# --- Prompts ---
+
+
+class LineFault(Fields):
+    line = serializers.IntegerField(help_text="From 1.")
+    message = serializers.CharField()
+
+
+class ImportQuery(Fields):
+    source = Known(SOURCES, required=False, default="jsonl", help_text="What kind of file it is.")  # type: ignore[assignment]
+
+
+class PromptFile(Fields):
+    file = serializers.FileField()
+
+
+class ImportCounts(Fields):
+    imported = serializers.IntegerField(source="record.imported")
+    updated = serializers.IntegerField(source="record.updated")
+    unchanged = serializers.IntegerField(source="record.unchanged")
+    rejected = serializers.IntegerField(source="record.rejected")
+    report_url = serializers.CharField()
+
+
+class Import(ImportCounts):
+    """What became of a file. A line that stands in it twice counts as unchanged the second time."""
+
+    errors = LineFault(many=True, help_text="The first 100 rejected lines.")  # type: ignore[assignment]
+
+
+class ImportSummary(ImportCounts):
+    id = serializers.IntegerField(source="record.pk")
+    by = serializers.CharField(source="record.by.email", default=None, allow_null=True, help_text="Who sent it.")
+    filename = serializers.CharField(source="record.filename", allow_blank=True)
+    source = serializers.CharField(source="record.source")  # type: ignore[assignment]
+    created_at = serializers.DateTimeField(source="record.created_at")
+    finished_at = serializers.DateTimeField(
+        source="record.finished_at", allow_null=True, help_text="null: still running, or broken off."
+    )
+    rejected_url = serializers.CharField(help_text="All rejected lines as JSON Lines.")
+
+
+class ImportReport(ImportSummary):
+    errors = LineFault(many=True, help_text="The first 100 rejected lines.")  # type: ignore[assignment]
+
+
+# --- Labelling ---
+
+
+class QueueName(Fields):
+    id = serializers.IntegerField()
+    slug = serializers.CharField()
+    name = serializers.CharField()
+
+
+class PromptShown(Fields):
+    messages = serializers.ListField(child=serializers.DictField(), help_text="`role`, `content` and what came with it")
+    context = serializers.ListField(child=serializers.DictField(), help_text="`text`, and `id`, `title`, `url`")  # type: ignore[assignment]
+    language = serializers.CharField(allow_blank=True)
+
+
+class CandidateShown(Fields):
+    key = serializers.CharField()
+    text = serializers.CharField()
+
+
+class DraftShown(Fields):
+    revision = serializers.IntegerField()
+    answers = serializers.DictField()
+
+
+class Slot(Fields):
+    """What its holder is given: nothing tells which model wrote what."""
+
+    slot = serializers.IntegerField()
+    lease = serializers.CharField()
+    expires_at = serializers.DateTimeField()
+    queue = QueueName()
+    task = serializers.IntegerField()
+    guidelines_version = serializers.IntegerField()
+    form = serializers.ListField(child=serializers.DictField())
+    prompt = PromptShown()
+    candidates = CandidateShown(many=True)
+    draft = DraftShown(allow_null=True)
+
+
+class NewDraft(Fields):
+    lease = serializers.CharField(max_length=100)
+    revision = serializers.IntegerField(help_text="The newest that you have seen, 0 for none.")
+    answers = serializers.JSONField(help_text="By question name; may be half done.")
+
+
+class DraftSaved(Fields):
+    revision = serializers.IntegerField()
+    saved_at = serializers.DateTimeField()
+    expires_at = serializers.DateTimeField(help_text="When the renewed lease ends.")
+
+
+class StoredDraft(DraftShown):
+    saved_at = serializers.DateTimeField()
+
+
+class DraftConflict(Error):
+    """409: `stale_draft` with the stored `draft`, `lease_lost`, or `conflict` for a task that is finished."""
+
+    draft = StoredDraft(required=False)
+
+
+class Submission(Fields):
+    lease = serializers.CharField(max_length=100)
+    answers = serializers.JSONField(help_text="By question name.")
+    active_seconds = serializers.FloatField(required=False, allow_null=True, help_text="Seconds of focus and use.")
+
+
+class Submitted(Fields):
+    annotation = serializers.IntegerField(source="pk")
+    version = serializers.IntegerField()
+
+
+class Skip(Fields):
+    lease = serializers.CharField(max_length=100)
+    reason = Known(SkipReason.values)
+    comment = serializers.CharField(required=False, allow_null=True, allow_blank=True)
+
+
+class Release(Fields):
+    lease = serializers.CharField(max_length=100)
+
+
+class SlotOutcome(Fields):
+    slot = serializers.IntegerField(source="pk")
+    state = Known(SlotState.values)
+
+
+class ShownAs(Fields):
+    key = serializers.CharField()
+    candidate = serializers.IntegerField()
+
+
+class PromptName(Fields):
+    id = serializers.IntegerField()
+    external_id = serializers.CharField(allow_blank=True)
+
+
+class AnnotationQuery(PageQuery):
+    since = Moment(required=False, help_text="Only those submitted at this time or later.")
+    queue = serializers.CharField(required=False, max_length=80, help_text="Only this queue: its slug or id.")
+
+
+class Annotation(Fields):
+    annotation = serializers.IntegerField(source="pk")
+    version = serializers.IntegerField()
+    slot = serializers.IntegerField(source="slot_id")
+    task = serializers.IntegerField(source="slot.task_id")
+    queue = QueueName()
+    prompt = PromptName(source="slot.task.prompt")
+    annotator = serializers.CharField(source="annotator.email")
+    answers = serializers.DictField()
+    candidates = serializers.SerializerMethodField(help_text="Which candidate each key means, in the order shown.")
+    form_version = serializers.IntegerField(source="form.number")
+    guidelines_version = serializers.IntegerField(source="guidelines.number")
+    active_seconds = serializers.FloatField(allow_null=True)
+    created_at = serializers.DateTimeField()
+
+    @extend_schema_field(ShownAs(many=True))
+    def get_candidates(self, annotation: models.Annotation) -> list[dict[str, Any]]:
+        keys = slots.candidate_ids_by_key(annotation.slot)
+        return [{"key": key, "candidate": candidate} for key, candidate in keys.items()]

@@ -1,0 +1,64 @@
+"""What the holder of a slot does with it. Every call carries the lease."""
+
+from rest_framework.request import Request
+from rest_framework.response import Response
+
+from labeling import access
+from labeling.api import serializers as shapes
+from labeling.api.base import ApiView, body, person
+from labeling.api.schema import describe
+from labeling.services import annotations, drafts, slots
+
+
+class Draft(ApiView):
+    @describe(
+        {200: shapes.DraftSaved, 409: shapes.DraftConflict},
+        request=shapes.NewDraft,
+        operation_id="save_draft",
+    )
+    def put(self, request: Request, slot_id: int) -> Response:
+        """Keeps half-done answers and renews the lease."""
+        user = person(request)
+        slot = access.get_held_slot(user, slot_id)
+        draft, slot = drafts.save(slot, **body(request, shapes.NewDraft), by=user)
+        saved = {"revision": draft.revision, "saved_at": draft.saved_at, "expires_at": slot.lease_expires_at}
+        return Response(shapes.DraftSaved(saved).data)
+
+
+class Submit(ApiView):
+    @describe(
+        {201: shapes.Submitted, 200: shapes.Submitted},
+        request=shapes.Submission,
+        errors=(
+            409,
+            422,
+        ),
+        operation_id="submit_slot",
+    )
+    def post(self, request: Request, slot_id: int) -> Response:
+        """Turns answers into an annotation: 201. The same call again is 200 with the same body."""
+        user = person(request)
+        slot = access.get_held_slot(user, slot_id)
+        annotation, created = annotations.submit(slot, **body(request, shapes.Submission), by=user)
+        return Response(shapes.Submitted(annotation).data, status=201 if created else 200)
+
+
+class Skip(ApiView):
+    @describe({200: shapes.SlotOutcome}, request=shapes.Skip, errors=(409,), operation_id="skip_slot")
+    def post(self, request: Request, slot_id: int) -> Response:
+        """Puts the task aside for good, for you; somebody else gets it."""
+        user = person(request)
+        slot = access.get_held_slot(user, slot_id)
+        sent = body(request, shapes.Skip)
+        sent["comment"] = sent.get("comment") or ""
+        return Response(shapes.SlotOutcome(slots.skip(slot, **sent, by=user)).data)
+
+
+class Release(ApiView):
+    @describe({200: shapes.SlotOutcome}, request=shapes.Release, errors=(409,), operation_id="release_slot")
+    def post(self, request: Request, slot_id: int) -> Response:
+        """Gives the slot back to its queue. Your draft stays."""
+        user = person(request)
+        slot = access.get_held_slot(user, slot_id)
+        slot = slots.give_back(slot, lease=body(request, shapes.Release)["lease"], by=user)
+        return Response(shapes.SlotOutcome(slot).data)

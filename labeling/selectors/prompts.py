@@ -1,0 +1,154 @@
+"""Prompts as their managers look at them: where each stands, and everything that is known of one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+from django.db.models import Count, Exists, OuterRef, Q, QuerySet
+
+from labeling.models import Annotation, Candidate, Project, Prompt, Slot, Task, TaskState
+from labeling.selectors.slots import candidate_ids_by_key
+
+
+class Stand(StrEnum):
+    """Where a prompt stands, in the order of its life."""
+
+    WAITING = "waiting"
+    UNUSED = "unused"
+    WORKING = "working"
+    DONE = "done"
+
+    @property
+    def label(self) -> str:
+        """The same in words for a page."""
+        return {
+            "waiting": "Waiting for candidates",
+            "unused": "In no queue",
+            "working": "In the queues",
+            "done": "Done",
+        }[self.value]
+
+
+@dataclass(frozen=True)
+class PromptRow:
+    """A prompt in a list. `tasks_open` are those with a seat that is not submitted yet."""
+
+    prompt: Prompt
+    tasks: int
+    tasks_open: int
+
+    @property
+    def tasks_done(self) -> int:
+        """How many of its tasks need nobody any more."""
+        return self.tasks - self.tasks_open
+
+    @property
+    def stand(self) -> Stand:
+        """Where it stands."""
+        if self.prompt.candidates_awaited:
+            return Stand.WAITING
+        if not self.tasks:
+            return Stand.UNUSED
+        return Stand.WORKING if self.tasks_open else Stand.DONE
+
+
+def filtered(project: Project, *, batch: str = "", external_id: str = "", stand: str = "") -> QuerySet[Prompt]:
+    """The prompts of a project that fit every filter that is given."""
+    prompts = Prompt.objects.filter(project=project)
+    if batch:
+        prompts = prompts.filter(batch=batch)
+    if external_id:
+        prompts = prompts.filter(key=f"id:{external_id}")
+    tasks = Task.objects.filter(prompt=OuterRef("pk"))
+    conditions: dict[str, tuple[Any, ...]] = {
+        Stand.WAITING: (Q(candidates_awaited__gt=0),),
+        Stand.UNUSED: (Q(candidates_awaited=0), ~Exists(tasks)),
+        Stand.WORKING: (Q(candidates_awaited=0), Exists(tasks.filter(state=TaskState.OPEN))),
+        Stand.DONE: (Q(candidates_awaited=0), Exists(tasks), ~Exists(tasks.filter(state=TaskState.OPEN))),
+    }
+    return prompts.filter(*conditions.get(stand, ()))
+
+
+def rows(prompts: Sequence[Prompt]) -> list[PromptRow]:
+    """The prompts as they were given, each with its tasks counted."""
+    counted = (
+        Task.objects.filter(prompt__in=[prompt.pk for prompt in prompts])
+        .order_by()
+        .values_list("prompt_id")
+        .annotate(tasks=Count("pk"), still_open=Count("pk", filter=Q(state=TaskState.OPEN)))
+    )
+    found = {pk: (tasks, still_open) for pk, tasks, still_open in counted}
+    return [PromptRow(prompt, *found.get(prompt.pk, (0, 0))) for prompt in prompts]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """One question's answer, for reading. `value` names candidates by number where the stored one has keys."""
+
+    title: str
+    type: str
+    value: Any
+
+
+@dataclass(frozen=True)
+class SlotRow:
+    """A seat on a task, and what was answered on it."""
+
+    slot: Slot
+    annotation: Annotation | None
+    answers: tuple[Answer, ...] = ()
+
+
+@dataclass(frozen=True)
+class TaskRow:
+    """A task of a prompt with its seats in order."""
+
+    task: Task
+    slots: list[SlotRow] = field(default_factory=list)
+
+
+def tasks_of(prompt: Prompt, numbers: dict[int, int]) -> list[TaskRow]:
+    """The tasks of a prompt with their seats and the newest answers. `numbers` are the candidates' by their ids."""
+    found = {
+        task.pk: TaskRow(task)
+        for task in Task.objects.filter(prompt=prompt).select_related("queue").order_by("queue__name", "pk")
+    }
+    slots = Slot.objects.filter(task__in=found).select_related("annotator", "form").order_by("seat", "pk")
+    newest = {
+        annotation.slot_id: annotation
+        for annotation in Annotation.objects.filter(slot__task__in=found).select_related("form").order_by("version")
+    }
+    for slot in slots:
+        annotation = newest.get(slot.pk)
+        answers = tuple(_readable(annotation, slot, numbers)) if annotation else ()
+        found[slot.task_id].slots.append(SlotRow(slot, annotation, answers))
+    return list(found.values())
+
+
+def numbered(prompt: Prompt) -> dict[int, Candidate]:
+    """The candidates of a prompt by the numbers that its page gives them, from 1, in the order they were made."""
+    return dict(enumerate(Candidate.objects.filter(prompt=prompt).order_by("pk"), start=1))
+
+
+def _readable(annotation: Annotation, slot: Slot, numbers: dict[int, int]) -> list[Answer]:
+    names = {key: f"Candidate {numbers.get(pk, '?')}" for key, pk in candidate_ids_by_key(slot).items()}
+    return [
+        Answer(question["title"], question["type"], _named(annotation.answers[question["name"]], names))
+        for question in annotation.form.questions
+        if question["name"] in annotation.answers
+    ]
+
+
+def _named(value: Any, names: dict[str, str]) -> Any:
+    """An answer with its candidates' keys, wherever they stand, as names. Texts that people wrote stay."""
+    if isinstance(value, dict):
+        return {
+            names.get(name, name): inner if name in ("text", "comment") else _named(inner, names)
+            for name, inner in value.items()
+        }
+    if isinstance(value, list):
+        return [_named(inner, names) for inner in value]
+    return names.get(value, value) if isinstance(value, str) else value

@@ -1,0 +1,59 @@
+"""The OpenAPI document is true. `CheckedClient` holds every answer of all these tests against it, too."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+from jsonschema import ValidationError
+
+from labeling.models import Project, User
+from tests.labeling.api.checked import CheckedClient, Speaker, check, operations
+
+
+def test_it_is_valid_and_served_to_anyone(nobody: CheckedClient, tmp_path: Path) -> None:
+    call_command("spectacular", validate=True, fail_on_warn=True, file=str(tmp_path / "schema.yaml"))
+    served = nobody.get("/api/schema/")
+    assert served.status_code == 200
+    assert served.json()["openapi"].startswith("3.1")
+    assert {where for _, where in operations()} <= set(served.json()["paths"])
+
+
+def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, project: Project) -> None:
+    at, manager, annotator = "/api/projects/haiku/", as_(alice), as_(ann)
+    manager.post("/api/tokens/", {"email": ann.email, "password": "correct horse battery"})
+    manager.post("/api/projects/", {"name": "Another"})
+    manager.get("/api/projects/")
+    lines = b'{"prompt": "Why?", "candidates": [{"text": "So."}, {"text": "Thus."}]}\n{}\n{"prompt": "How?"}\n'
+    imported = manager.send("POST", f"{at}prompts/", lines, "application/x-ndjson").json()
+    manager.get(f"{at}imports/")
+    manager.get(manager.get(imported["report_url"]).json()["rejected_url"])
+    queue = manager.post(f"{at}queues/", {"slug": "rank", "name": "Rank", "preset": "ranking", "overlap": 2}).json()
+    writing = manager.post(f"{at}queues/", {"slug": "write", "name": "Write", "preset": "demonstrations"}).json()
+    manager.patch(f"/api/queues/{queue['id']}/", {"priority": 2})
+    manager.get(f"/api/queues/{queue['id']}/")
+    manager.get(f"{at}queues/")
+    slot = annotator.post(f"/api/queues/{queue['id']}/next/").json()
+    mine, lease = f"/api/slots/{slot['slot']}/", slot["lease"]
+    annotator.put(f"{mine}draft/", {"lease": lease, "revision": 0, "answers": {"ranking": None}})
+    annotator.post(f"/api/queues/{queue['id']}/next/")
+    annotator.post(f"{mine}submit/", {"lease": lease, "answers": {"ranking": {"groups": [["a"], ["b"]]}}})
+    written = annotator.post(f"/api/queues/{writing['id']}/next/").json()
+    annotator.post(f"/api/slots/{written['slot']}/release/", {"lease": written["lease"]})
+    written = annotator.post(f"/api/queues/{writing['id']}/next/").json()
+    annotator.post(f"/api/slots/{written['slot']}/skip/", {"lease": written["lease"], "reason": "unclear"})
+    manager.get(f"{at}annotations/")
+    manager.get(at)
+    added = manager.post(f"{at}members/", {"email": "new@example.org", "role": "reviewer"}).json()
+    manager.get(f"{at}members/")
+    manager.delete(f"{at}members/{added['id']}/")
+    assert manager.good | annotator.good == operations()
+
+
+def test_the_check_sees_an_answer_that_is_not_as_said(db: None) -> None:
+    check({"$ref": "#/components/schemas/Error"}, {"code": "invalid", "detail": "So."})
+    with pytest.raises(ValidationError):
+        check({"$ref": "#/components/schemas/Error"}, {"code": "invalid", "detail": None})
+    with pytest.raises(ValidationError):
+        check({"$ref": "#/components/schemas/Submitted"}, {"annotation": "1", "version": 1})
