@@ -50,8 +50,10 @@ format: $(DEV_READY)  ## Put code and templates in order
 	$(VENV)/bin/ruff format .
 	$(VENV)/bin/djade --target-version 5.2 $(TEMPLATES)
 
-bench: $(DEV_READY)  ## Measure (ARGS name a benchmark)
-	$(PY) -m tests.bench $(ARGS)
+bench: $(DEV_READY)  ## Measure (BENCH=export for one of them, ARGS for its options)
+	@for file in tests/bench/bench_$(or $(BENCH),*).py; do \
+	  name=$$(basename $$file .py); echo "== $$name"; $(PY) -m tests.bench.$$name $(ARGS) || exit 1; \
+	done
 
 vendor: $(DEV_READY)  ## Fetch the vendored scripts again and check them
 	$(PY) scripts/vendor.py $(ARGS)

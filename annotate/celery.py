@@ -1,9 +1,11 @@
 """The Celery application. Functions run by Celery are called jobs and live in ``<app>/jobs.py``."""
 
 import os
+from pathlib import Path
+from typing import Any
 
 from celery import Celery
-from celery.signals import setup_logging
+from celery.signals import after_task_publish, beat_init, setup_logging
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotate.settings")
 
@@ -15,3 +17,10 @@ app.autodiscover_tasks(related_name="jobs")
 @setup_logging.connect
 def keep_our_logging(**_: object) -> None:
     """Leave logging as the settings made it; without a receiver Celery replaces every handler."""
+
+
+@beat_init.connect
+def show_that_beat_lives(sender: Any, **_: object) -> None:
+    """Have beat touch ``<its schedule file>.alive`` whenever the broker took a message from it, for health checks."""
+    alive = Path(f"{sender.schedule_filename}.alive")
+    after_task_publish.connect(lambda **_: alive.touch(), weak=False)

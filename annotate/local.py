@@ -78,11 +78,7 @@ def _serve(supervisor: Supervisor, site: Site, secret: dict[str, str]) -> None:
     # The web server comes first and alone, so people can begin while the workers are still loading.
     programs = _programs(env)
     supervisor.start("web", programs.pop("web"), env=env, folder=ROOT)
-    supervisor.wait_until(
-        lambda: probe.ask(site)[0] == 200,
-        seconds=120,
-        what=f"{site.address}healthz does not say 200",
-    )
+    _wait_until_well(supervisor, site)
     for each, command in programs.items():
         supervisor.start(each, command, env=env, folder=ROOT)
     supervisor.pump(0)
@@ -93,6 +89,17 @@ def _serve(supervisor: Supervisor, site: Site, secret: dict[str, str]) -> None:
         supervisor.say(welcome.read_text().rstrip())
     while True:
         supervisor.pump()
+
+
+def _wait_until_well(supervisor: Supervisor, site: Site) -> None:
+    said = ""
+
+    def well() -> bool:
+        nonlocal said
+        status, said = probe.ask(site)
+        return status == 200
+
+    supervisor.wait_until(well, seconds=120, what=lambda: f"{site.address}healthz is not well: {said}")
 
 
 def _start(supervisor: Supervisor, server: Server) -> str:
@@ -107,7 +114,7 @@ def _start(supervisor: Supervisor, server: Server) -> str:
         last=True,
     )
     try:
-        supervisor.wait_until(server.answers, seconds=60, what=f"{server.name} does not answer")
+        supervisor.wait_until(server.answers, seconds=60, what=lambda: f"{server.name} does not answer")
     except Stopped as reason:
         if reason.code:
             raise Stopped(reason.code, f"{reason}\n{last_lines(server.log)}\nAll of it: {server.log}") from None

@@ -72,8 +72,9 @@ else:
         if not _database.get("port", "5432").isdigit():
             env.refuse("DATABASE_URL", "has a port that is no number.")
 
-_database_password = env.secret("DATABASE_PASSWORD") or _database.pop("password", None)
-_database.pop("password", None)
+_password_in_url = _database.pop("password", None)
+_database_password = env.secret("DATABASE_PASSWORD") or _password_in_url
+_password_from = "DATABASE_URL" if _database_password is _password_in_url else "DATABASE_PASSWORD"
 _database_host = _database.pop("host", "")
 if (
     not DEBUG
@@ -82,7 +83,7 @@ if (
     and _database_host not in LOOPBACK
     and not _database_host.startswith("/")
 ):
-    env.refuse("DATABASE_PASSWORD", "is a default that anyone would try first. Give the database its own.")
+    env.refuse(_password_from, "has a default password that anyone would try first. Give the database its own.")
 
 # A pool hands connections to threads as they need them, so threads that wait for a person hold none. Processes that
 # run one thing at a time (Celery, commands) do without, and may fork freely.
@@ -129,6 +130,16 @@ CELERY_WORKER_CANCEL_LONG_RUNNING_TASKS_ON_CONNECTION_LOSS = True
 CELERY_WORKER_SOFT_SHUTDOWN_TIMEOUT = 3.0
 CELERY_BEAT_SCHEDULE = BEAT_SCHEDULE
 CELERY_TIMEZONE = "UTC"
+
+# Counters that all web processes share (wrong passwords). redis-py calls a socket by another name than Celery does.
+_cache_url = CELERY_BROKER_URL.replace("redis+socket://", "unix://").replace("virtual_host=", "db=")
+CACHES = {
+    "default": {
+        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "LOCATION": _cache_url,
+        "KEY_PREFIX": "annotate",
+    }
+}
 
 # How many candidates a generation worker makes at once.
 GENERATION_BATCH = env.whole("GENERATION_BATCH", 16, least=1, most=1024)

@@ -155,12 +155,12 @@ class Supervisor:
                 self._drain(child)
                 raise Stopped(1, f"{child.name} {describe(code)}. Stopping the rest.")
 
-    def wait_until(self, ready: Callable[[], bool], *, seconds: float, what: str) -> None:
-        """Pump until ``ready``; ``Stopped`` with ``what`` after ``seconds``."""
+    def wait_until(self, ready: Callable[[], bool], *, seconds: float, what: Callable[[], str]) -> None:
+        """Pump until ``ready``; after ``seconds``, ``Stopped`` with what is then the matter."""
         end = time.monotonic() + seconds
         while not ready():
             if time.monotonic() > end:
-                raise Stopped(1, f"{what} (waited {seconds:.0f} s).")
+                raise Stopped(1, f"{what()} (waited {seconds:.0f} s).")
             self.pump(0.1)
 
     def run(self, name: str, command: list[str], *, env: Mapping[str, str], folder: Path) -> None:

@@ -24,5 +24,5 @@ class Tokens(ApiView):
     )
     def post(self, request: Request) -> Response:
         """Makes a token for the owner of an e-mail address and password. The answer to any wrong pair is the same."""
-        _, key = people.token_for_login(**body(request, shapes.Credentials))
+        _, key = people.token_for_login(**body(request, shapes.Credentials), origin=request.META.get("REMOTE_ADDR", ""))
         return Response({"token": key}, status=201)

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+import logging
 import secrets
 
 from django.contrib.auth import authenticate
+from django.contrib.auth.tokens import default_token_generator
+from django.core.cache import cache
 from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import IntegrityError, transaction
 from django.utils import timezone
+from django.utils.encoding import force_bytes
+from django.utils.http import urlsafe_base64_encode
+from redis.exceptions import RedisError
 
-from labeling.errors import Fault, Invalid, NotAllowed
+from labeling.errors import Conflict, Fault, Invalid, NotAllowed
 from labeling.models import ApiToken, User
 from labeling.services import events
 from labeling.text import sha256
 
 TOKEN_BYTES = 32
+MAX_WRONG = 10
+WRONG_SECONDS = 15 * 60
+
+logger = logging.getLogger(__name__)
 
 
 def clean_email(email: str) -> str:
@@ -50,12 +60,57 @@ def create_token(user: User, *, name: str = "", by: User) -> tuple[ApiToken, str
     return token, key
 
 
-def token_for_login(*, email: str, password: str) -> tuple[ApiToken, str]:
+@transaction.atomic
+def invitation(user: User, *, by: User) -> tuple[str, str]:
+    """Two words for the address at which somebody sets their first password: who it is, and a token that ends.
+
+    Raises Conflict for an account that has a password: a link to set it would be a key to somebody's account.
+    """
+    if user.has_usable_password() or not user.is_active:
+        raise Conflict(f"{user} has a password already. A lost one can be set by an administrator.")
+    events.record("person.invited", user, by=by, project=None)
+    return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
+
+
+def token_for_login(*, email: str, password: str, origin: str = "") -> tuple[ApiToken, str]:
     """A token for someone who proves who they are. Raises NotAllowed, the same for any wrong pair."""
-    user = authenticate(username=(email or "").strip().lower(), password=password)
-    if not isinstance(user, User):
-        raise NotAllowed("That address and password do not go together.")
+    user = proven(email=email, password=password, origin=origin)
     return create_token(user, name="made by login", by=user)
+
+
+def proven(*, email: str, password: str, origin: str) -> User:
+    """The person whom an address and a password prove, asked for from the network address `origin`.
+
+    Raises NotAllowed, the same for any wrong pair, and after MAX_WRONG wrong ones for every pair until a while
+    has passed: guessing must not pay. Only the pair of address and origin is held up, so that nobody can lock
+    somebody else out.
+    """
+    email = (email or "").strip().lower()
+    counter = f"wrong-passwords:{sha256(f'{email} {origin}')}"
+    if _wrong_so_far(counter) >= MAX_WRONG:
+        minutes = WRONG_SECONDS // 60
+        raise NotAllowed(f"Too many wrong passwords for this address. Wait {minutes} minutes and try again.")
+    user = authenticate(username=email, password=password)
+    if not isinstance(user, User):
+        _count_wrong(counter)
+        raise NotAllowed("That address and password do not go together. Mind capital letters in the password.")
+    return user
+
+
+def _wrong_so_far(counter: str) -> int:
+    try:
+        return int(cache.get(counter, 0))
+    except RedisError as error:  # without the counter people must still get in
+        logger.warning("Wrong passwords are not counted at present: %s", type(error).__name__)
+        return 0
+
+
+def _count_wrong(counter: str) -> None:
+    try:
+        cache.add(counter, 0, WRONG_SECONDS)
+        cache.incr(counter)
+    except (RedisError, ValueError):  # ValueError: it ran out in between, and counting starts anew
+        return
 
 
 @transaction.atomic

@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psutil
@@ -46,11 +46,14 @@ class Platform:
         return self.output.read_text()
 
     def wait_for(self, text: str) -> None:
+        self.wait_until(lambda: text in self.said(), f"never said {text!r}")
+
+    def wait_until(self, ready: Callable[[], bool], what: str) -> None:
         assert self.process is not None
         end = time.monotonic() + 120
-        while text not in self.said():
+        while not ready():
             assert self.process.poll() is None, self.said()
-            assert time.monotonic() < end, self.said()
+            assert time.monotonic() < end, f"{what}:\n{self.said()}"
             time.sleep(0.05)
 
     def family(self) -> list[psutil.Process]:
@@ -106,6 +109,9 @@ def test_a_whole_life(platform: Platform) -> None:
     done = platform.manage("shell", "-v0", "-c", ask)
     assert "jobs@" in done.stdout, done.stderr
     assert "generation@" in done.stdout, done.stderr
+
+    # Beat shows that it lives.
+    platform.wait_until(lambda: (platform.home / "beat.alive").exists(), "beat has sent nothing")
 
     # What is secret is its owner's alone.
     for name in ("env", "secret-key"):

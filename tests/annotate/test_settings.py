@@ -51,7 +51,7 @@ def test_a_refusal_stops_the_program() -> None:
         ("DATABASE_URL", "postgresql://db/annotate?sslmod=require", "cannot be read"),
         ("DATABASE_URL", "postgresql://annotate@db", "names no database"),
         ("DATABASE_URL", "postgresql://annotate@db:web/annotate", "port"),
-        ("DATABASE_PASSWORD", "annotate", "is a default"),
+        ("DATABASE_PASSWORD", "annotate", "has a default password"),
         ("BROKER_URL", "", "is not set"),
         ("BROKER_URL", "amqp://broker", "must start with redis://"),
         ("BROKER_URL", "redis://:changeme@broker/0", "anyone would try first"),
@@ -68,7 +68,7 @@ def test_it_refuses(name: str, value: str, why: str) -> None:
 
 
 def test_a_default_password_inside_the_address_is_refused_too() -> None:
-    assert "DATABASE_PASSWORD: is a default" in start(DATABASE_URL="postgresql://annotate:postgres@db/annotate")
+    assert "DATABASE_URL: has a default password" in start(DATABASE_URL="postgresql://annotate:postgres@db/annotate")
 
 
 def test_a_loopback_database_may_have_any_password() -> None:

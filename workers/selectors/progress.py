@@ -9,12 +9,12 @@ from datetime import timedelta
 from django.db.models import Count
 
 from labeling.models import Project
-from workers.models import Generation, GenerationState, Generator
+from workers.models import Generation, GenerationState, Generator, GeneratorState
 
 
 @dataclass(frozen=True)
 class Progress:
-    """One generator's rows by state. `left` is an estimate from the speed so far; None before there is one."""
+    """One generator's rows by state. `left` is an estimate from the speed so far; None without one or at rest."""
 
     generator: Generator
     pending: int
@@ -47,7 +47,7 @@ def _progress(generator: Generator, counts: dict[tuple[int, str], int]) -> Progr
     number = {state: counts.get((generator.pk, state), 0) for state in GenerationState.values}
     todo = number["pending"] + number["running"]
     left = None
-    if number["done"] and todo:
+    if number["done"] and todo and generator.state == GeneratorState.ACTIVE:
         left = timedelta(seconds=round(generator.busy_seconds / number["done"] * todo))
     return Progress(generator=generator, left=left, **number)
 
