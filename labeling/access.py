@@ -63,7 +63,8 @@ def get_project(user: Person, slug: str, *, least: Role = Role.ANNOTATOR) -> Pro
 
 def get_queue(user: Person, queue_id: int, *, least: Role = Role.ANNOTATOR) -> Queue:
     """The queue, if the person has at least the role `least` in its project. Raises NotFound or NotAllowed."""
-    queue = Queue.objects.select_related("project", "form").filter(pk=queue_id).first()
+    queues = Queue.objects.select_related("project", "form").filter(project__archived_at__isnull=True)
+    queue = queues.filter(pk=queue_id).first()
     if queue is None:
         raise NotFound("There is no such queue.")
     _admit(user, queue.project, least, "queue")
@@ -72,7 +73,8 @@ def get_queue(user: Person, queue_id: int, *, least: Role = Role.ANNOTATOR) -> Q
 
 def get_held_slot(user: Person, slot_id: int) -> Slot:
     """A slot to write to, for members of its project. Whether they still hold it is for the lease to say."""
-    slot = Slot.objects.select_related("queue__project").filter(pk=slot_id).first()
+    slots = Slot.objects.select_related("queue__project").filter(queue__project__archived_at__isnull=True)
+    slot = slots.filter(pk=slot_id).first()
     if slot is None:
         raise NotFound("There is no such slot.")
     _admit(user, slot.queue.project, Role.ANNOTATOR, "slot")

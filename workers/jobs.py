@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+import multiprocessing
 import os
 
 from celery import shared_task
-from celery.worker import state as celery_state
+from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from workers.services import generations, generators
@@ -15,16 +16,20 @@ TICK_SECONDS = 2.0
 WORK_SECONDS = 600.0  # one job's turn before it lets others of its queue have theirs
 
 
-def _is_stopping() -> bool:
-    # Celery sets these to an exit code or to None; its type stubs only know booleans.
-    return any(flag is not None for flag in (celery_state.should_stop, celery_state.should_terminate))
+# Celery tells its main process to stop, and the job runs in a child of it: made before the fork, the flag is both's.
+_stopping = multiprocessing.Event()
+
+
+@worker_shutting_down.connect
+def _stop(**_: object) -> None:
+    _stopping.set()
 
 
 @functools.cache
 def _worker() -> generations.Worker:
     """This process's worker, which keeps its model between jobs. Made on first use, after any fork."""
     return generations.Worker(
-        name=generations.worker_name(), batch_size=settings.GENERATION_BATCH, should_stop=_is_stopping
+        name=generations.worker_name(), batch_size=settings.GENERATION_BATCH, should_stop=_stopping.is_set
     )
 
 

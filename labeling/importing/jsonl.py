@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, BinaryIO, NoReturn
 
@@ -97,9 +98,8 @@ def _refuse_constant(name: str) -> NoReturn:
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     found = dict(pairs)
     if len(found) != len(pairs):
-        names = [name for name, _ in pairs]
-        twin = next(name for name in names if names.count(name) > 1)
-        raise LineError(f"“{twin}” stands twice in one object.")
+        (twin, _), *_ = Counter(name for name, _ in pairs).most_common(1)
+        raise LineError(f"“{twin[:100]}” stands twice in one object.")
     return found
 
 

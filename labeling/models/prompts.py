@@ -36,6 +36,8 @@ class Prompt(models.Model):
     # Kept by labeling.services.prompts, so that readiness is known without counting.
     candidates_count = models.PositiveIntegerField(default=0)
     candidates_awaited = models.PositiveIntegerField(default=0)
+    # When its content was last replaced: what failed on the old content is worth another try.
+    rewritten_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["project", "key"], name="prompt_key_once_per_project")]

@@ -20,9 +20,9 @@ def clean_seconds(value: Any) -> float | None:
     """Active seconds as the page measured them, or None. Raises Invalid for what is no time."""
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value) or value < 0:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
         raise Invalid("The time is not usable.", errors=[Fault("active_seconds", "Send seconds, 0 or more.")])
-    return min(float(value), 86_400.0)
+    return float(min(value, 86_400))
 
 
 @transaction.atomic

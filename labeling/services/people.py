@@ -17,11 +17,12 @@ from django.utils.http import urlsafe_base64_encode
 from redis.exceptions import RedisError
 
 from labeling.errors import Conflict, Fault, Invalid, NotAllowed
-from labeling.models import ApiToken, User
+from labeling.models import ApiToken, Membership, Role, User
 from labeling.services import events
 from labeling.text import sha256
 
 TOKEN_BYTES = 32
+MAX_EMAIL = 254
 MAX_WRONG = 10
 WRONG_SECONDS = 15 * 60
 
@@ -35,6 +36,8 @@ def clean_email(email: str) -> str:
         validate_email(email)
     except ValidationError as error:
         raise Invalid("That is no e-mail address.", errors=[Fault("email", error.messages[0])]) from error
+    if len(email) > MAX_EMAIL:
+        raise Invalid("That address is too long.", errors=[Fault("email", f"At most {MAX_EMAIL} characters.")])
     return email
 
 
@@ -64,10 +67,15 @@ def create_token(user: User, *, name: str = "", by: User) -> tuple[ApiToken, str
 def invitation(user: User, *, by: User) -> tuple[str, str]:
     """Two words for the address at which somebody sets their first password: who it is, and a token that ends.
 
-    Raises Conflict for an account that has a password: a link to set it would be a key to somebody's account.
+    Raises Conflict where the link would be a key to more than the inviter could give: an account that has a
+    password, rights on the whole site, or a place in a project that the inviter does not manage.
     """
     if user.has_usable_password() or not user.is_active:
         raise Conflict(f"{user} has a password already. A lost one can be set by an administrator.")
+    own = Membership.objects.filter(user=by, role=Role.MANAGER).values("project")
+    elsewhere = not by.is_superuser and Membership.objects.filter(user=user).exclude(project__in=own).exists()
+    if user.is_staff or user.is_superuser or elsewhere:
+        raise Conflict(f"{user} is more than a member of your projects. An administrator can set their password.")
     events.record("person.invited", user, by=by, project=None)
     return urlsafe_base64_encode(force_bytes(user.pk)), default_token_generator.make_token(user)
 

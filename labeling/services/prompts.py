@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -16,6 +15,7 @@ from labeling.importing import PromptLine, Rejected
 from labeling.models import (
     Candidate,
     CandidateOrigin,
+    Draft,
     Project,
     Prompt,
     PromptImport,
@@ -25,10 +25,12 @@ from labeling.models import (
     Task,
     User,
 )
-from labeling.services import events, queues
+from labeling.services import events, locks, queues
 from labeling.text import sha256
 
-BATCH = 2000
+BATCH = 2000  # lines
+BATCH_CHARACTERS = 8_000_000
+MAX_MESSAGE = 1000
 ERRORS_IN_ANSWER = 100
 REJECTED_KEPT = 100_000
 
@@ -58,10 +60,10 @@ def import_lines(
     A line whose key is known already updates its prompt or changes nothing, so a file can be sent again, also
     after it broke off. What a prompt says is not changed any more once somebody has taken it.
     """
-    record = PromptImport.objects.create(project=project, by=by, source=source, filename=filename[:255])
+    filename = _printable(filename)[:255]
+    record = PromptImport.objects.create(project=project, by=by, source=source, filename=filename)
     report = ImportReport(record)
-    iterator = iter(lines)
-    while batch := list(itertools.islice(iterator, BATCH)):
+    for batch in _batches(lines):
         with transaction.atomic():
             _import_batch(project, batch, report)
     with transaction.atomic():
@@ -89,13 +91,41 @@ def _save_counts(report: ImportReport) -> None:
 
 
 def _reject(report: ImportReport, bad: Sequence[Rejected]) -> None:
-    bad = sorted(bad, key=lambda item: item.line)
+    bad = [Rejected(item.line, _printable(item.message)) for item in sorted(bad, key=lambda item: item.line)]
     room = max(0, REJECTED_KEPT - report.rejected)
     RejectedLine.objects.bulk_create(
         RejectedLine(prompt_import=report.record, line=item.line, message=item.message) for item in bad[:room]
     )
     report.rejected += len(bad)
     report.errors += bad[: max(0, ERRORS_IN_ANSWER - len(report.errors))]
+
+
+def _printable(message: str) -> str:
+    """A message that can be stored, though it may quote what cannot: such characters are shown as escapes."""
+    shown = message.encode("utf-8", "backslashreplace").decode().replace("\x00", "\\x00")
+    return shown if len(shown) <= MAX_MESSAGE else shown[: MAX_MESSAGE - 1] + "…"
+
+
+def _batches(lines: Iterable[PromptLine | Rejected]) -> Iterator[list[PromptLine | Rejected]]:
+    """Batches of so many lines, fewer where they are long: what is in memory at once has an end."""
+    batch: list[PromptLine | Rejected] = []
+    weight = 0
+    for line in lines:
+        batch.append(line)
+        weight += _weight(line)
+        if len(batch) >= BATCH or weight >= BATCH_CHARACTERS:
+            yield batch
+            batch, weight = [], 0
+    if batch:
+        yield batch
+
+
+def _weight(line: PromptLine | Rejected) -> int:
+    if isinstance(line, Rejected):
+        return len(line.message)
+    texts = [message["content"] for message in line.messages]
+    texts += [item["text"] for item in (*line.context, *line.candidates)]
+    return sum(map(len, texts))
 
 
 def _import_batch(project: Project, batch: Sequence[PromptLine | Rejected], report: ImportReport) -> None:
@@ -107,6 +137,7 @@ def _import_batch(project: Project, batch: Sequence[PromptLine | Rejected], repo
         twin = lines.setdefault(item.key, item)
         if twin is not item:
             _judge_twin(item, same=twin.line_hash == item.line_hash, bad=bad, report=report)
+    locks.share_queues(project.pk)
     # Imports into one project take turns, batch by batch: what one finds missing no other adds meanwhile.
     Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     project.refresh_from_db(fields=["candidates_expected"])
@@ -120,6 +151,7 @@ def _import_batch(project: Project, batch: Sequence[PromptLine | Rejected], repo
     ids = _insert(project, fresh, report.record)
     report.imported += len(fresh)
     touched = list(ids.values())
+    unchanged: list[int] = []
     for key, prompt in known.items():
         line = lines[key]
         if prompt.last_import_id == report.record.pk:
@@ -127,6 +159,7 @@ def _import_batch(project: Project, batch: Sequence[PromptLine | Rejected], repo
             continue
         if prompt.line_hash == line.line_hash:
             report.unchanged += 1
+            unchanged.append(prompt.pk)
             continue
         if prompt.content_hash != line.content_hash and not _rewrite(project, prompt):
             bad.append(
@@ -136,7 +169,10 @@ def _import_batch(project: Project, batch: Sequence[PromptLine | Rejected], repo
         _update(prompt, line, report.record)
         touched.append(prompt.pk)
         report.updated += 1
-    ids |= {key: prompt.pk for key, prompt in known.items() if prompt.pk in set(touched)}
+    # So that a twin in a later batch of this file is known for one.
+    Prompt.objects.filter(pk__in=unchanged).update(last_import=report.record)
+    changed = set(touched)
+    ids |= {key: prompt.pk for key, prompt in known.items() if prompt.pk in changed}
     _insert_candidates((ids[key], line) for key, line in lines.items() if key in ids)
     queues.open_tasks(project, prompt_ids=touched)
     _reject(report, bad)
@@ -194,12 +230,15 @@ def _insert(project: Project, lines: Sequence[PromptLine], record: PromptImport)
 
 def _rewrite(project: Project, prompt: Prompt) -> bool:
     """Makes way for other content: what was made for the old one goes. False when somebody has taken the prompt."""
-    if Slot.objects.filter(task__prompt=prompt).exclude(state=SlotState.OPEN).exists():
+    # Locked before they are judged: somebody may be taking one at this moment.
+    slots = Slot.objects.select_for_update(of=("self",)).filter(task__prompt=prompt).order_by("pk")
+    if any(slot.state != SlotState.OPEN for slot in slots) or Draft.objects.filter(slot__task__prompt=prompt).exists():
         return False
     Task.objects.filter(prompt=prompt).delete()
     prompt.candidates.all().delete()
     prompt.candidates_count = 0
     prompt.candidates_awaited = project.candidates_expected
+    prompt.rewritten_at = timezone.now()
     # Planners look at this number to see that there is something to do.
     Project.objects.filter(pk=project.pk).update(prompts_added=F("prompts_added") + 1)
     return True

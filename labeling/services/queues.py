@@ -9,8 +9,8 @@ from django.db import IntegrityError, connection, transaction
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import FormVersion, Project, Queue, QueueState, Task, User
-from labeling.services import events
+from labeling.models import FormVersion, Project, Queue, QueueState, User
+from labeling.services import events, locks, slots
 from labeling.services.projects import clean_name, clean_slug
 
 MAX_OVERLAP = 100
@@ -69,16 +69,31 @@ WHERE free.nth <= %(overlap)s - free.seats
 ORDER BY free.task_id, free.seat
 """
 
-# Untouched seats beyond each task's new overlap. Nothing that somebody holds or has submitted goes away.
-_CLOSE_SEATS = """
-DELETE FROM labeling_slot WHERE id IN (
-    SELECT id FROM (
-        SELECT s.id, row_number() OVER (PARTITION BY s.task_id ORDER BY s.seat DESC) AS nth,
-               (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
-                   - %(overlap)s AS surplus
-        FROM labeling_slot s WHERE s.queue_id = %(queue)s AND s.state = 'open'
-    ) ranked WHERE nth <= surplus
-) AND state = 'open'
+_LOCK_TASKS = """
+SELECT count(*) FROM (
+    SELECT id FROM labeling_task WHERE queue_id = %(queue)s ORDER BY id FOR NO KEY UPDATE
+) locked
+"""
+
+_LOCK_OPEN_SLOTS = """
+SELECT count(*) FROM (
+    SELECT id FROM labeling_slot WHERE queue_id = %(queue)s AND state = 'open' ORDER BY id FOR UPDATE
+) locked
+"""
+
+# Open seats beyond each task's new overlap, those without a draft first. Nothing that somebody holds or has
+# submitted is among them.
+_SURPLUS = """
+SELECT id FROM (
+    SELECT s.id,
+           row_number() OVER (
+               PARTITION BY s.task_id
+               ORDER BY EXISTS (SELECT 1 FROM labeling_draft d WHERE d.slot_id = s.id), s.seat DESC
+           ) AS nth,
+           (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
+               - %(overlap)s AS surplus
+    FROM labeling_slot s WHERE s.queue_id = %(queue)s AND s.state = 'open'
+) ranked WHERE nth <= surplus
 """
 
 _SETTLE_TASKS = """
@@ -138,6 +153,7 @@ def create(
     slug = clean_slug(slug, name=name, what="queue")
     if (form is None) == (not preset):
         raise Invalid("A queue needs a form.", errors=[Fault("form", "Send either “preset” or “form”.")])
+    locks.hold_queues(project)
     questions_asked = questions.clean_form(form) if form is not None else questions.preset_form(preset)
     low, high = _candidate_range(questions_asked, candidates_min, candidates_max)
     try:
@@ -167,11 +183,10 @@ def create(
 def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequence[int] | None = None) -> int:
     """Makes the tasks and slots that are missing for prompts that are ready. Returns how many tasks were made.
 
-    Call it in the transaction that made the prompts ready. It leaves no Event: the deed is the caller's.
+    Call it in the transaction that made the prompts ready, with the project's queues held or shared
+    (labeling.services.locks) from its beginning. It leaves no Event: the deed is the caller's.
     """
     with connection.cursor() as cursor:
-        # A change of overlap waits for this and this for it, so that no task is made with the old number of seats.
-        cursor.execute("SELECT 1 FROM labeling_queue WHERE project_id = %s ORDER BY id FOR SHARE", [project.pk])
         cursor.execute(
             _OPEN_TASKS,
             {
@@ -198,6 +213,7 @@ def change(
     """Changes a queue while people work in it. Raising the overlap opens seats, also on finished tasks; lowering it
     closes untouched ones; nothing that was submitted is lost. Raises Invalid.
     """
+    locks.hold_queues(queue.project)
     queue = (
         Queue.objects.select_for_update(of=("self",), no_key=True).select_related("project", "form").get(pk=queue.pk)
     )
@@ -216,18 +232,26 @@ def change(
     if not changed:
         return queue
     queue.save(update_fields=list(changed))
+    extra: dict[str, Any] = {}
     if "overlap" in changed:
-        _reseat(queue)
+        extra["closed_drafts"] = _reseat(queue)
     if before["state"] == QueueState.CLOSED and queue.state != QueueState.CLOSED:
         open_tasks(queue.project, queue=queue)
-    events.record("queue.changed", queue, by=by, project=queue.project, changed=changed)
+    events.record("queue.changed", queue, by=by, project=queue.project, changed=changed, **extra)
     return queue
 
 
-def _reseat(queue: Queue) -> None:
-    # Whoever finishes a task at this moment holds its row; taking them all in one order lets them finish first.
-    list(Task.objects.select_for_update(no_key=True).filter(queue=queue).order_by("pk").values_list("pk", flat=True))
+def _reseat(queue: Queue) -> list[dict[str, Any]]:
+    """Opens and closes seats for the queue's new overlap. Returns drafts that somebody had left on closed ones."""
     parameters = {"queue": queue.pk, "overlap": queue.overlap}
     with connection.cursor() as cursor:
-        for statement in (_CLOSE_SEATS, _ADD_SEATS, _SETTLE_TASKS):
+        # Whoever takes or finishes at this moment holds the row: they go first, and are seen by what follows.
+        cursor.execute(_LOCK_TASKS, parameters)
+        cursor.execute(_LOCK_OPEN_SLOTS, parameters)
+        cursor.execute(_SURPLUS, parameters)
+        surplus = [row[0] for row in cursor.fetchall()]
+    drafts = slots.close_seats(surplus)
+    with connection.cursor() as cursor:
+        for statement in (_ADD_SEATS, _SETTLE_TASKS):
             cursor.execute(statement, parameters)
+    return drafts

@@ -10,13 +10,14 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid, LeaseLost
-from labeling.models import Queue, QueueState, SkipReason, Slot, SlotState, Task, TaskState, User
+from labeling.models import Draft, Queue, QueueState, SkipReason, Slot, SlotState, Task, TaskState, User
 from labeling.services import events
 from labeling.services.projects import guidelines_of
 from labeling.text import unfit_text
 
 # One statement picks and leases. It looks at overdue leases first (they are the oldest work) and then walks the
-# index of open slots in the order of offer; SKIP LOCKED lets any number of takers do so at once.
+# index of open slots in the order of offer: every task's first seat before any task's second, so that somebody who
+# is far ahead does not walk past the seats that they left for others. SKIP LOCKED lets any number of takers do so.
 # `OFFSET 0` keeps each NOT EXISTS a probe of the (task, annotator) index for each row that is looked at. Without
 # it the planner may turn it into a join over everything the person has ever done, which grows with their history.
 _TAKE = """
@@ -29,6 +30,9 @@ WITH queue AS (
         SELECT 1 FROM labeling_slot mine
         WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s AND mine.id <> s.id OFFSET 0
       )
+      -- A seat that is one too many since the overlap was lowered is its holder's to finish, and nobody else's.
+      AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
+          <= (SELECT overlap FROM labeling_task t WHERE t.id = s.task_id)
     ORDER BY s.lease_expires_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 ), fresh AS (
     SELECT s.id FROM labeling_slot s
@@ -37,7 +41,7 @@ WITH queue AS (
         SELECT 1 FROM labeling_slot mine
         WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s OFFSET 0
       )
-    ORDER BY s.priority DESC, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+    ORDER BY s.priority DESC, s.seat, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 )
 UPDATE labeling_slot SET
     state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s,
@@ -147,6 +151,15 @@ def _open_fresh_seat(slot: Slot) -> None:
         )
 
 
+def close_seats(slot_ids: list[int]) -> list[dict[str, Any]]:
+    """Takes away seats that are not asked for any more. Returns the drafts on them, for the Event of the deed."""
+    drafts = Draft.objects.filter(slot__in=slot_ids)
+    left = [{"annotator": draft.annotator_id, "answers": draft.answers} for draft in drafts]
+    drafts.delete()
+    Slot.objects.filter(pk__in=slot_ids).delete()
+    return left
+
+
 def settle_task(task: Task) -> None:
     """Marks a task done when no seat of it is open or held any more. Call it with the task's row locked."""
     unfinished = Slot.objects.filter(task=task, state__in=[SlotState.OPEN, SlotState.LEASED])
@@ -183,11 +196,22 @@ def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", 
 
 @transaction.atomic
 def release(slot: Slot, *, by: User) -> Slot:
-    """Gives a held slot back to its queue. Drafts stay. Raises Conflict when nobody holds it."""
+    """Gives a held slot back to its queue. Drafts stay. Raises Conflict when nobody holds it.
+
+    Where the overlap was lowered meanwhile and the task has enough seats without it, the seat is closed.
+    """
     slot = Slot.objects.select_for_update(of=("self",), no_key=True).select_related("queue__project").get(pk=slot.pk)
     if slot.state != SlotState.LEASED:
         raise Conflict("Nobody holds this slot.")
     holder = slot.annotator_id
+    task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
+    seats = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
+    if seats > task.overlap or task.state == TaskState.RETIRED:
+        events.record(
+            "slot.closed", slot, by=by, project=slot.queue.project, holder=holder, drafts=close_seats([slot.pk])
+        )
+        settle_task(task)
+        return slot
     slot.state, slot.annotator, slot.lease = SlotState.OPEN, None, None
     slot.lease_expires_at = slot.leased_at = None
     slot.form = slot.guidelines = None

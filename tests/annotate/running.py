@@ -18,7 +18,7 @@ GOOD = {
 
 def environment(**values: str) -> dict[str, str]:
     """This machine's environment without the platform's variables, and ``values``."""
-    ours = {*VARIABLES, *(f"{name}_FILE" for name in SECRETS), "DJANGO_SETTINGS_MODULE"}
+    ours = {*VARIABLES, *(f"{name}_FILE" for name in SECRETS), "DJANGO_SETTINGS_MODULE", "DJANGO_ALLOW_ASYNC_UNSAFE"}
     kept = {name: value for name, value in os.environ.items() if name not in ours}
     # No home of a developer is looked at.
     return {**kept, "ANNOTATE_HOME": "/nonexistent", **values}

@@ -105,3 +105,25 @@ def test_a_tick_with_nothing_to_do_rings_for_nobody(monkeypatch: pytest.MonkeyPa
     generators.create(project, name="echo", backend="echo", model="echo", by=make.manager(project))
     jobs.tick()
     assert len(rung) == 1
+
+
+def test_a_worker_that_is_told_to_stop_stops_in_mid_batch_and_puts_its_rows_back(
+    start_worker: Callable[[], subprocess.Popen[bytes]],
+) -> None:
+    project = make.project()
+    generators.create(
+        project,
+        name="slow",
+        backend="echo",
+        model="echo?seconds=300",
+        candidates_per_prompt=4,
+        by=make.manager(project),
+    )
+    make.imported(project, 1)
+    jobs.tick()
+    worker = start_worker()
+    until(lambda: state_count(GenerationState.RUNNING) == 4)
+    worker.terminate()
+    until(lambda: worker.poll() is not None)
+    # Told to stop is not died: the rows have all their tries left.
+    assert set(Generation.objects.values_list("state", "tries")) == {(GenerationState.PENDING, 0)}

@@ -8,20 +8,22 @@ carries the claim that it was made under, so a row is made into exactly one cand
 from __future__ import annotations
 
 import os
+import platform
 import socket
 import time
 import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 import psutil
 from django.db import connection, transaction
 from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
-from labeling.models import Candidate, Project, Prompt
-from labeling.services import prompts
+from labeling.models import Candidate, Prompt
+from labeling.services import locks, prompts
 from labeling.text import unfit_text
 from workers.backends import BACKENDS
 from workers.backends.base import Config, Failure, GeneratorError, Loaded, Request, Result, Sampling, derive_seed
@@ -29,18 +31,20 @@ from workers.models import Generation, GenerationState, Generator, GeneratorStat
 from workers.services import generators
 
 MAX_TRIES = 3
-CLAIM_SECONDS = 60.0
+# Long enough for the first step of a batch of long prompts on a slow machine, before the first heartbeat.
+CLAIM_SECONDS = 180.0
 RENEW_SECONDS = 5.0
 
 _CLAIM = """
-UPDATE workers_generation SET
-    state = 'running', tries = tries + 1, claim = %(claim)s, worker = %(worker)s, claimed_until = %(until)s, error = ''
-WHERE id IN (
+WITH chosen AS MATERIALIZED (
     SELECT id FROM workers_generation
     WHERE generator_id = %(generator)s AND state = 'pending' AND tries = %(tries)s
     ORDER BY id LIMIT %(number)s FOR UPDATE SKIP LOCKED
 )
-RETURNING id
+UPDATE workers_generation g SET
+    state = 'running', tries = tries + 1, claim = %(claim)s, worker = %(worker)s, claimed_until = %(until)s, error = ''
+FROM chosen WHERE g.id = chosen.id
+RETURNING g.id
 """
 
 
@@ -89,19 +93,31 @@ class Worker:
 def worker_name() -> str:
     """Host, process and when it began: enough to tell whether a worker of this host still lives."""
     pid = os.getpid()
-    return f"{socket.gethostname()}:{pid}:{psutil.Process(pid).create_time():.2f}"
+    return f"{socket.gethostname()}:{pid}:{_beginning(pid)}"
+
+
+def _beginning(pid: int) -> str | None:
+    """What tells a process from an earlier one with its number; None when there is no such process.
+
+    Linux counts in ticks since the machine started, which no change of the clock moves.
+    """
+    try:
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text()[:8]
+        # The process's name stands in parentheses and may hold anything; what follows the last one is numbers.
+        return f"{boot}-{Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()[19]}"
+    except FileNotFoundError:
+        if platform.system() == "Linux":
+            return None
+    try:
+        return f"{psutil.Process(pid).create_time():.2f}"
+    except psutil.NoSuchProcess:
+        return None
 
 
 def _is_dead(worker: str) -> bool:
     """Whether a worker ran on this host and is gone. Of other hosts nothing is known: their claims must run out."""
-    host, _, rest = worker.rpartition(":")[0].rpartition(":")
-    began = worker.rpartition(":")[2]
-    if host != socket.gethostname() or not rest.isdecimal():
-        return False
-    try:
-        return f"{psutil.Process(int(rest)).create_time():.2f}" != began
-    except psutil.NoSuchProcess:
-        return True
+    host, pid, began = (*worker.rsplit(":", 2), "", "")[:3]
+    return host == socket.gethostname() and pid.isdecimal() and _beginning(int(pid)) != began
 
 
 def reclaim() -> int:
@@ -115,10 +131,13 @@ def reclaim() -> int:
 @transaction.atomic
 def _put_back(running: QuerySet[Generation], *, error: str, count_try: bool) -> int:
     """Running rows to pending, or to failed after MAX_TRIES. Returns how many rows moved."""
-    prompt_ids = sorted(set(running.values_list("prompt_id", flat=True)))
+    found = list(running.values_list("prompt__project_id", "prompt_id").distinct())
+    for project_id in sorted({project_id for project_id, _ in found}):
+        locks.share_queues(project_id)
+    prompt_ids = sorted({prompt_id for _, prompt_id in found})
     if not prompt_ids:
         return 0
-    locked = prompts.lock(prompt_ids)
+    prompts.lock(prompt_ids)
     # Prompts are locked before rows, as in `store`; what moved on in between is not in this second look.
     rows = list(running.select_for_update(no_key=True).order_by("pk"))
     for row in rows:
@@ -128,9 +147,7 @@ def _put_back(running: QuerySet[Generation], *, error: str, count_try: bool) -> 
         row.state = GenerationState.FAILED if spent else GenerationState.PENDING
         row.finished_at = timezone.now() if spent else None
         row.save()
-    for project in Project.objects.filter(pk__in={prompt.project_id for prompt in locked.values()}):
-        own = [pk for pk, prompt in locked.items() if prompt.project_id == project.pk]
-        prompts.add_generated(project, [], generators.awaited(own))
+    generators.settle(prompt_ids)
     return len(rows)
 
 
@@ -254,6 +271,7 @@ def store(
 
     `hashes` says for each row which content it answered: a prompt that was rewritten meanwhile is answered anew.
     """
+    locks.share_queues(generator.project_id)
     by_id = {int(outcome.id): _judged(outcome) for outcome in outcomes}
     prompt_ids = sorted(set(Generation.objects.filter(pk__in=by_id).values_list("prompt_id", flat=True)))
     locked = prompts.lock(prompt_ids)

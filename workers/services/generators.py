@@ -10,8 +10,8 @@ from django.db.models import F, Sum
 from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import Project, User
-from labeling.services import events, prompts, queues
+from labeling.models import Project, Prompt, User
+from labeling.services import events, locks, prompts
 from labeling.services.projects import clean_name
 from labeling.text import unfit_text
 from workers.backends import BACKENDS
@@ -21,21 +21,33 @@ from workers.models import UNFINISHED, Generation, GenerationState, Generator, G
 MAX_CANDIDATES = 64
 PLAN_CHUNK = 5000  # prompts planned in one transaction
 
+# For a chunk of prompts: the rows that are missing, and another round for rows that failed or were called off on
+# content that the prompt does not have any more. Prompts that wait for something are looked at in any case.
 _PLAN = """
 WITH chosen AS (
-    SELECT p.id, p.priority FROM labeling_prompt p
+    SELECT p.id, p.priority, p.rewritten_at, p.candidates_awaited FROM labeling_prompt p
     WHERE p.project_id = %(project)s AND p.id > %(after)s
     ORDER BY p.id LIMIT %(chunk)s
 ), made AS (
     INSERT INTO workers_generation (prompt_id, generator_id, sample, state, tries, error, worker, created_at)
     SELECT chosen.id, g.id, sample, 'pending', 0, '', '', now()
     FROM chosen CROSS JOIN workers_generator g CROSS JOIN LATERAL generate_series(0, g.candidates_per_prompt - 1) sample
-    WHERE g.project_id = %(project)s AND g.state = 'active'
+    WHERE g.id = ANY(%(generators)s) AND g.state = 'active'
     ORDER BY chosen.priority DESC, chosen.id, g.id, sample
     ON CONFLICT (prompt_id, generator_id, sample) DO NOTHING
     RETURNING prompt_id
+), revived AS (
+    UPDATE workers_generation x SET state = 'pending', tries = 0, error = '', finished_at = NULL
+    FROM chosen
+    WHERE x.prompt_id = chosen.id AND x.generator_id = ANY(%(generators)s)
+      AND x.state IN ('failed', 'cancelled') AND x.finished_at < chosen.rewritten_at
+    RETURNING x.prompt_id
+), touched AS (
+    SELECT prompt_id FROM made UNION SELECT prompt_id FROM revived
+    UNION SELECT id FROM chosen WHERE candidates_awaited > 0
 )
-SELECT (SELECT max(id) FROM chosen), (SELECT array_agg(DISTINCT prompt_id) FROM made), (SELECT count(*) FROM made)
+SELECT (SELECT max(id) FROM chosen), (SELECT array_agg(prompt_id) FROM touched),
+       (SELECT count(*) FROM made) + (SELECT count(*) FROM revived)
 """
 
 
@@ -123,7 +135,9 @@ def create(
 
 
 def _announce(project: Project) -> None:
-    """Tells the project how many candidates a new prompt is going to get."""
+    """Tells the project how many candidates a new prompt is going to get. Call it within the change's transaction."""
+    # Two changes at once must each count the other's.
+    Project.objects.select_for_update(no_key=True).get(pk=project.pk)
     active = Generator.objects.filter(project=project, state=GeneratorState.ACTIVE)
     expected = active.aggregate(total=Sum("candidates_per_prompt"))["total"] or 0
     prompts.expect_candidates(project, expected)
@@ -134,25 +148,49 @@ def plan(project: Project) -> int:
 
     Safe to run at any time and by several at once: a row exists once for each prompt, generator and sample.
     """
+    # Generators and the count are read before the prompts: whatever comes meanwhile is left for the next tick.
+    active = dict(
+        Generator.objects.filter(project=project, state=GeneratorState.ACTIVE).values_list("pk", "planned_at_count")
+    )
+    added = Project.objects.values_list("prompts_added", flat=True).get(pk=project.pk)
     planned, after = 0, 0
-    project = Project.objects.get(pk=project.pk)
     while True:
-        with transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_PLAN, {"project": project.pk, "after": after, "chunk": PLAN_CHUNK})
-            row = cursor.fetchone() or (None, None, 0)
-            last, touched, made = row
-            if touched:
-                prompts.lock(touched)
-                prompts.set_awaited(awaited(touched))
+        with transaction.atomic():
+            locks.share_queues(project.pk)
+            last, touched, made = _plan_chunk(project, list(active), after)
+            settle(touched or [])
         planned += made
         if last is None:
             break
         after = last
-    # The count was read before the prompts: one added meanwhile makes the numbers differ: the next tick plans it.
-    Generator.objects.filter(project=project, state=GeneratorState.ACTIVE).update(
-        planned_at_count=project.prompts_added
-    )
+    for pk, before in active.items():
+        # One that was set going anew meanwhile has another number, and is planned again.
+        Generator.objects.filter(pk=pk, planned_at_count=before).update(planned_at_count=added)
     return planned
+
+
+def _plan_chunk(project: Project, generator_ids: list[int], after: int) -> tuple[int | None, list[int] | None, int]:
+    with connection.cursor() as cursor:
+        cursor.execute(_PLAN, {"project": project.pk, "generators": generator_ids, "after": after, "chunk": PLAN_CHUNK})
+        last, touched, made = cursor.fetchone() or (None, None, 0)
+    return last, touched, made
+
+
+def settle(prompt_ids: list[int]) -> None:
+    """Sets how many candidates these prompts wait for to what is really on its way, and opens what is ready by it.
+
+    Call it in the transaction of whatever changed that.
+    """
+    locked = prompts.lock(prompt_ids)
+    for project in Project.objects.filter(pk__in={prompt.project_id for prompt in locked.values()}):
+        own = [pk for pk, prompt in locked.items() if prompt.project_id == project.pk]
+        prompts.add_generated(project, [], awaited(own))
+
+
+def _settle_waiting(project: Project) -> None:
+    """After a generator stopped for whatever reason: no prompt may wait for what nobody is going to make."""
+    plan(project)
+    settle(list(Prompt.objects.filter(project=project, candidates_awaited__gt=0).values_list("pk", flat=True)))
 
 
 def plan_all() -> int:
@@ -175,7 +213,10 @@ def set_state(generator: Generator, state: str, *, by: User) -> Generator:
     """Pauses a generator, or sets it going again (also after it broke, once the cause is mended)."""
     if state not in (GeneratorState.ACTIVE, GeneratorState.PAUSED):
         raise Invalid("There is no such state.", errors=[Fault("state", "Choose active or paused.")])
-    generator = Generator.objects.select_for_update(no_key=True).select_related("project").get(pk=generator.pk)
+    locks.share_queues(generator.project_id)
+    generator = (
+        Generator.objects.select_for_update(of=("self",), no_key=True).select_related("project").get(pk=generator.pk)
+    )
     if generator.state == state:
         return generator
     generator.state = state
@@ -186,6 +227,7 @@ def set_state(generator: Generator, state: str, *, by: User) -> Generator:
         fields += ["last_error", "planned_at_count"]
     generator.save(update_fields=fields)
     _announce(generator.project)
+    _settle_waiting(generator.project)
     events.record("generator.changed", generator, by=by, project=generator.project, state=state)
     return generator
 
@@ -193,18 +235,21 @@ def set_state(generator: Generator, state: str, *, by: User) -> Generator:
 @transaction.atomic
 def break_off(generator: Generator, error: str) -> None:
     """Marks a generator as broken: its model or its settings are wrong, so that none of its rows can be made."""
+    locks.hold_queues(generator.project)
     Generator.objects.filter(pk=generator.pk).update(state=GeneratorState.BROKEN, last_error=error[:5000])
+    _announce(generator.project)
+    _settle_waiting(generator.project)
     events.record("generator.broke", generator, by=None, project=generator.project, error=error[:5000])
 
 
 @transaction.atomic
 def retry_failed(generator: Generator, *, by: User) -> int:
     """Gives failed and cancelled rows another round of tries. Returns how many."""
-    rows = Generation.objects.filter(generator=generator, state__in=[GenerationState.FAILED, GenerationState.CANCELLED])
-    prompt_ids = sorted(set(rows.values_list("prompt_id", flat=True)))
-    prompts.lock(prompt_ids)
-    number = rows.update(state=GenerationState.PENDING, tries=0, error="", finished_at=None)
-    prompts.set_awaited(awaited(prompt_ids))
+    number = _move(
+        generator,
+        (GenerationState.FAILED, GenerationState.CANCELLED),
+        {"state": GenerationState.PENDING, "tries": 0, "error": "", "finished_at": None},
+    )
     events.record("generator.retried", generator, by=by, project=generator.project, number=number)
     return number
 
@@ -212,11 +257,23 @@ def retry_failed(generator: Generator, *, by: User) -> int:
 @transaction.atomic
 def cancel_pending(generator: Generator, *, by: User) -> int:
     """Calls off what has not been started. Prompts stop waiting for it, so tasks open with what there is."""
-    rows = Generation.objects.filter(generator=generator, state=GenerationState.PENDING)
-    prompt_ids = sorted(set(rows.values_list("prompt_id", flat=True)))
-    prompts.lock(prompt_ids)
-    number = rows.update(state=GenerationState.CANCELLED, finished_at=timezone.now())
-    prompts.set_awaited(awaited(prompt_ids))
-    queues.open_tasks(generator.project, prompt_ids=prompt_ids)
+    number = _move(
+        generator,
+        (GenerationState.PENDING,),
+        {"state": GenerationState.CANCELLED, "finished_at": timezone.now()},
+    )
+    _settle_waiting(generator.project)
     events.record("generator.cancelled", generator, by=by, project=generator.project, number=number)
+    return number
+
+
+def _move(generator: Generator, states: tuple[str, ...], change: dict[str, Any]) -> int:
+    """Changes the generator's rows that are in one of these states. Returns how many were."""
+    locks.hold_queues(generator.project)
+    found = Generation.objects.filter(generator=generator, state__in=states)
+    prompt_ids = sorted(set(found.values_list("prompt_id", flat=True)))
+    prompts.lock(prompt_ids)
+    # Looked for again under the locks, and only there: rows planned meanwhile are another matter.
+    number = found.filter(prompt__in=prompt_ids).update(**change)
+    settle(prompt_ids)
     return number

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from django.core.cache import cache
 
-from labeling.errors import Invalid, NotAllowed
-from labeling.models import ApiToken, Event
-from labeling.services import people
+from labeling.errors import Conflict, Invalid, NotAllowed
+from labeling.models import ApiToken, Event, User
+from labeling.services import people, projects
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -66,3 +66,23 @@ def test_a_wrong_address_is_answered_like_a_wrong_password() -> None:
             people.proven(email=email, password="wrong", origin="")
         said.append(refused.value.detail)
     assert said[0] == said[1]
+
+
+def test_an_address_longer_than_any_is_refused() -> None:
+    with pytest.raises(Invalid):
+        people.get_or_create("a" * 60 + "@" + ".".join(["b" * 60] * 4) + ".org")
+
+
+def test_an_invitation_gives_nobody_more_than_the_inviter_has() -> None:
+    alice, olga = make.person("alice"), make.person("olga")
+    mine, others = make.project(alice), make.project(olga)
+    for project in (mine, others):
+        projects.add_member(project, email="dora@example.org", role="annotator", by=make.manager(project))
+    dora, _ = people.get_or_create("dora@example.org")
+    with pytest.raises(Conflict, match="more than a member"):
+        people.invitation(dora, by=alice)
+    root = User.objects.create_superuser("root@example.org")
+    projects.add_member(mine, email=root.email, role="annotator", by=alice)
+    with pytest.raises(Conflict, match="more than a member"):
+        people.invitation(root, by=alice)
+    assert people.invitation(dora, by=root)

@@ -11,8 +11,8 @@ import pytest
 
 from labeling.importing import SOURCES
 from labeling.importing.jsonl import MAX_LINE
-from labeling.models import Candidate, Prompt, RejectedLine, Task
-from labeling.services import prompts, slots
+from labeling.models import Candidate, Draft, Prompt, Queue, RejectedLine, Task
+from labeling.services import drafts, prompts, slots
 from labeling.services.prompts import ImportReport
 from tests import make
 
@@ -198,3 +198,41 @@ def test_an_import_that_breaks_off_keeps_its_batches_and_can_be_sent_again(monke
     assert Prompt.objects.count() == 20
     report = prompts.import_lines(project, make.lines(25), source="jsonl", by=make.manager(project))
     assert counts(report) == (5, 0, 20, 0)
+
+
+def test_a_prompt_with_somebodys_draft_keeps_its_text() -> None:
+    ann = make.person()
+    project = make.project(annotators=[ann])
+    slot = slots.take_next(make.queue(project), by=ann)
+    assert slot is None
+    sent(project, {"prompt": "Old?", "external_id": "a"})
+    slot = slots.take_next(Queue.objects.get(), by=ann)
+    assert slot is not None
+    drafts.save(slot, {"response": {"text": "Half a"}}, lease=str(slot.lease), revision=0, by=ann)
+    slots.give_back(slot, lease=str(slot.lease), by=ann)
+    assert sent(project, {"prompt": "New?", "external_id": "a"}).rejected == 1
+    assert Draft.objects.count() == 1
+
+
+def test_a_reason_may_quote_what_cannot_be_stored() -> None:
+    project = make.project()
+    report = sent(
+        project, b'{"prompt": "x", "a\\u0000b": 1}', b'{"prompt": "x", "\\ud83d": 1, "\\ud83d": 2}', {"prompt": "good"}
+    )
+    assert counts(report) == (1, 0, 0, 2)
+    assert [line.line for line in RejectedLine.objects.all()] == [1, 2]
+
+
+def test_a_file_with_twins_in_different_batches_can_be_sent_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "BATCH", 1)
+    project = make.project()
+    lines = [{"prompt": "A", "external_id": "1"}, {"prompt": "D", "external_id": "1"}]
+    assert counts(sent(project, *lines)) == (1, 0, 0, 1)
+    assert counts(sent(project, *lines)) == (0, 0, 1, 1)
+    assert Prompt.objects.get().opening == "A"
+
+
+def test_long_lines_go_in_small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(prompts, "BATCH_CHARACTERS", 1000)
+    batches = list(prompts._batches(make.lines(5, metadata={}, system="x" * 600)))
+    assert [len(batch) for batch in batches] == [2, 2, 1]

@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from datetime import timedelta
+from threading import Thread
+from typing import Any
+
 import pytest
+from django.db import connection
+from django.utils import timezone
 
 from labeling.errors import Conflict, Invalid
-from labeling.models import Annotation, Event, Slot, SlotState, Task, TaskState
-from labeling.services import prompts, queues, slots
+from labeling.importing import PromptLine, Rejected
+from labeling.models import Annotation, Draft, Event, Slot, SlotState, Task, TaskState
+from labeling.services import drafts, prompts, queues, slots
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -141,3 +149,74 @@ def test_a_mistake_is_refused_with_its_path(fields: dict[str, object], path: str
     with pytest.raises(Invalid) as refused:
         make.queue(make.project(), **fields)  # type: ignore[arg-type]
     assert [fault.path for fault in refused.value.errors] == [path]
+
+
+def test_a_closed_seat_hands_its_draft_to_the_log() -> None:
+    ann = make.person("ann")
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)
+    queue = make.queue(project, overlap=2)
+    slot = slots.take_next(queue, by=ann)
+    assert slot is not None
+    drafts.save(slot, {"response": {"text": "Half a"}}, lease=str(slot.lease), revision=0, by=ann)
+    slots.give_back(slot, lease=str(slot.lease), by=ann)
+    queue = queues.change(queue, overlap=1, by=make.manager(project))
+    assert Slot.objects.get().pk == slot.pk  # the seat without a draft went first
+    make.written(queue, make.person("ben"))
+    queue = queues.change(queue, overlap=2, by=make.manager(project))
+    other = Slot.objects.get(state="open")
+    Draft.objects.create(slot=other, annotator=ann, answers={"response": {"text": "More"}})
+    queues.change(queue, overlap=1, by=make.manager(project))
+    event = Event.objects.filter(verb="queue.changed").latest("pk")
+    assert event.data["closed_drafts"] == [{"annotator": ann.pk, "answers": {"response": {"text": "More"}}}]
+
+
+@pytest.mark.parametrize("how", ["given back", "run out"])
+def test_a_seat_too_many_is_nobody_elses(how: str) -> None:
+    people = [make.person() for _ in range(3)]
+    project = make.project(annotators=people)
+    make.imported(project, 1)
+    queue = make.queue(project, overlap=2)
+    make.written(queue, people[0])
+    held = slots.take_next(queue, by=people[1])
+    assert held is not None
+    queue = queues.change(queue, overlap=1, by=make.manager(project))
+    if how == "given back":
+        slots.give_back(held, lease=str(held.lease), by=people[1])
+        assert queue.tasks.get().state == TaskState.DONE
+    else:
+        Slot.objects.filter(pk=held.pk).update(lease_expires_at=timezone.now() - timedelta(hours=1))
+    assert slots.take_next(queue, by=people[2]) is None
+    assert Annotation.objects.count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_queue_made_while_prompts_come_in_misses_none_of_them() -> None:
+    project = make.project()
+    made: list[Thread] = []
+
+    def lines_with_a_queue_in_between() -> Iterator[PromptLine | Rejected]:
+        yield from make.lines(3)
+
+    def make_queue() -> None:
+        try:
+            make.queue(project, slug="meanwhile")
+        finally:
+            connection.close()
+
+    real = queues.open_tasks
+
+    def slow_open_tasks(*args: Any, **kwargs: Any) -> int:
+        # The batch has looked for queues and is not committed yet: now somebody makes one.
+        opened = real(*args, **kwargs)
+        if not made:
+            made.append(Thread(target=make_queue))
+            made[0].start()
+            made[0].join(0.5)
+        return opened
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(queues, "open_tasks", slow_open_tasks)
+        prompts.import_lines(project, lines_with_a_queue_in_between(), source="jsonl", by=make.manager(project))
+        made[0].join(20)
+    assert Task.objects.count() == 3

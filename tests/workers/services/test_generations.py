@@ -10,6 +10,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from labeling.errors import Conflict, Invalid
+from labeling.importing.base import parse
 from labeling.models import Candidate, Event, Project, Prompt
 from labeling.services import prompts
 from tests import make
@@ -269,9 +270,12 @@ def test_rows_of_a_process_that_is_gone_from_this_machine_go_back_at_once() -> N
     generators.plan_all()
     own = generations.worker_name()
     host, pid, _ = own.rsplit(":", 2)
+    elsewhere = f"another-{host}:{pid}:1.00"
     generations.claim(generator, worker=own, number=1)
     assert generations.reclaim() == 0
-    generations.claim(generator, worker=f"{host}:{pid}:1.00", number=1)  # an earlier process with this number
+    generations.claim(generator, worker=elsewhere, number=1)
+    assert generations.reclaim() == 0
+    Generation.objects.filter(worker=elsewhere).update(worker=f"{host}:{pid}:1.00")  # an earlier one of this number
     assert generations.reclaim() == 1
 
 
@@ -350,6 +354,7 @@ def test_the_database_itself_refuses_a_second_row_for_a_sample() -> None:
         ({"model": " "}, "model"),
         ({"candidates_per_prompt": 0}, "candidates_per_prompt"),
         ({"sampling": {"temperature": 3}}, "sampling.temperature"),
+        ({"sampling": {"temperature": 10**400}}, "sampling.temperature"),
         ({"sampling": {"top_k": 3}}, "sampling.top_k"),
         ({"sampling": [1]}, "sampling"),
         ({"system": "a\x00"}, "system"),
@@ -367,3 +372,55 @@ def test_a_name_is_taken_once_in_a_project() -> None:
     echo(project)
     with pytest.raises(Conflict):
         echo(project)
+
+
+def test_prompts_that_come_while_a_generator_is_broken_wait_for_nothing() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project)
+    generators.break_off(generator, "The folder holds no model.")
+    make.imported(project, 1, candidates=2)
+    assert queue.tasks.count() == 1
+
+
+def test_prompts_that_nobody_planned_for_wait_for_nothing_once_the_generator_rests() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    generator = echo(project)
+    make.imported(project, 1, candidates=2)
+    assert not queue.tasks.exists()
+    generators.set_state(generator, "paused", by=make.manager(project))
+    assert queue.tasks.count() == 1
+
+
+def test_what_failed_on_an_old_text_is_tried_on_the_new_one() -> None:
+    project = make.project()
+    queue = make.queue(project, preset="ranking")
+    echo(project, model="echo?fail=Question+0")
+    make.imported(project, 1)
+    run()
+    assert states() == {"failed": 2}
+    given = {"prompt": "A shorter one?", "external_id": "p0"}
+    prompts.import_lines(project, [parse(given, 1)], source="jsonl", by=make.manager(project))
+    run()
+    assert states() == {"done": 2}
+    assert queue.tasks.count() == 1
+
+
+def test_a_generator_made_while_a_plan_runs_is_planned_for_by_the_next() -> None:
+    project = make.project()
+    echo(project, candidates_per_prompt=1)
+    make.imported(project, 2)
+    real = generators._plan_chunk
+
+    def chunk_with_a_newcomer(*args: Any) -> Any:
+        outcome = real(*args)
+        if Generator.objects.count() == 1:
+            echo(project, name="newcomer", candidates_per_prompt=1)
+        return outcome
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(generators, "_plan_chunk", chunk_with_a_newcomer)
+        generators.plan(project)
+    generators.plan_all()
+    assert Generation.objects.count() == 4

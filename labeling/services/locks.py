@@ -1,0 +1,30 @@
+"""The lock that keeps a project's queues and its prompts from missing each other.
+
+A prompt that becomes ready looks for queues, and a new or changed queue looks for prompts. While neither can see
+the other's uncommitted rows, each would leave the work to the other. So whoever changes queues or generators holds the
+project alone, and whoever makes prompts ready shares it with others of their kind. Taken first of all locks in a
+transaction; it ends with the transaction.
+"""
+
+from __future__ import annotations
+
+from django.db import connection
+
+from labeling.models import Project
+
+_NAMESPACE = 7401  # PostgreSQL's advisory locks have one space for the whole database
+
+
+def hold_queues(project: Project) -> None:
+    """For whoever makes or changes a queue, or stops a generator: waits for everybody else, and they wait."""
+    _lock("pg_advisory_xact_lock", project.pk)
+
+
+def share_queues(project_id: int) -> None:
+    """For whoever makes prompts of the project ready, or takes them back."""
+    _lock("pg_advisory_xact_lock_shared", project_id)
+
+
+def _lock(function: str, project_id: int) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {function}(%s, %s)", [_NAMESPACE, project_id])
