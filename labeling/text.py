@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 import unicodedata
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -36,3 +37,12 @@ def sha256(text: str) -> str:
 def normalised(text: str) -> str:
     """A text with Unicode composed, case folded and white space collapsed: the same for what reads the same."""
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
+
+
+def with_documents(text: str, documents: Sequence[Mapping[str, str]]) -> str:
+    """The text of a user's turn with the documents it is about before it: how models get them and exports show them.
+
+    Title and text of each document, a blank line between; the text as it is where there are none.
+    """
+    parts = [(f"{document['title']}\n" if document.get("title") else "") + document["text"] for document in documents]
+    return "\n\n".join([*parts, text])

@@ -24,7 +24,7 @@ from django.utils import timezone
 
 from labeling.models import Candidate, Prompt
 from labeling.services import locks, prompts
-from labeling.text import unfit_text
+from labeling.text import unfit_text, with_documents
 from workers.backends import BACKENDS
 from workers.backends.base import Config, Failure, GeneratorError, Loaded, Request, Result, Sampling, derive_seed
 from workers.models import Generation, GenerationState, Generator, GeneratorState
@@ -188,13 +188,7 @@ def messages_for(prompt: Prompt, generator: Generator) -> list[dict[str, str]]:
     """The prompt as the model gets it: with the generator's system text where the prompt has none of its own."""
     # Chat templates know `system`; `developer` is OpenAI's newer name for the same.
     messages = [m | {"role": "system"} if m["role"] == "developer" else dict(m) for m in prompt.messages]
-    if prompt.context:
-        documents = "\n\n".join(
-            (f"{document['title']}\n" if document.get("title") else "") + document["text"]
-            for document in prompt.context
-        )
-        last = messages[-1]
-        messages[-1] = last | {"content": f"{documents}\n\n{last['content']}"}
+    messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
     if generator.system and messages[0]["role"] != "system":
         messages.insert(0, {"role": "system", "content": generator.system})
     return messages

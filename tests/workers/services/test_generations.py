@@ -424,3 +424,15 @@ def test_a_generator_made_while_a_plan_runs_is_planned_for_by_the_next() -> None
         generators.plan(project)
     generators.plan_all()
     assert Generation.objects.count() == 4
+
+
+def test_a_model_gets_the_documents_and_the_system_text_of_its_generator() -> None:
+    project = make.project()
+    generator = echo(project, system="Be kind.")
+    (prompt,) = make.imported(project, 1, context=[{"title": "Rules", "text": "Seven days."}])
+    assert generations.messages_for(prompt, generator) == [
+        {"role": "system", "content": "Be kind."},
+        {"role": "user", "content": "Rules\nSeven days.\n\nQuestion 0?"},
+    ]
+    own = make.imported(project, 1, start=1, system="Be brief.")[-1]
+    assert generations.messages_for(own, generator)[0] == {"role": "system", "content": "Be brief."}

@@ -1,0 +1,85 @@
+"""What to know about a file before training on it: things that no reader complains about and many stumble over."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from labeling.exports.records import Row
+
+# The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
+FIRST_BYTES = 10 * 1024 * 1024
+
+# What Arrow reads as a point in time: a date, or a date and a time without fractions of a second.
+_DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+
+# Control tokens of chat templates in use: ChatML and its kin (<|im_end|>, <|eot_id|>, <|user|> …), DeepSeek's in
+# wide letters, Llama 2 and Mistral, Gemma, and the classic ends of a sequence.
+_CONTROL = re.compile(
+    r"<\|[A-Za-z0-9_]{2,40}\|>|<｜[^<>｜]{2,40}｜>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>"
+)
+
+
+class Watch:
+    """Looks at every row of an export as it is written, and says at the end what is worth a warning."""
+
+    def __init__(self) -> None:
+        self._all_dates: dict[str, bool] = {}
+        self._dates_settled = False
+        self._control_rows = 0
+        self._control_token = ""
+        self._odd_messages = False
+
+    def see(self, row: Row, line: str, *, before: int) -> None:
+        """One row with its line of text; `before` is how many bytes of the file stand before it."""
+        if not self._dates_settled:
+            self._look_for_dates(row)
+            # Every column shows itself in the first row, so once none of them is all dates none can become so.
+            self._dates_settled = before > FIRST_BYTES or not any(self._all_dates.values())
+        token = _CONTROL.search(line) if "<" in line or "[" in line else None
+        if token:
+            self._control_rows += 1
+            self._control_token = self._control_token or token.group()
+        if not self._odd_messages:
+            self._odd_messages = any(
+                set(message) != {"role", "content"} for name in ("messages", "prompt") for message in row.get(name, ())
+            )
+
+    def _look_for_dates(self, row: Row) -> None:
+        for column, text in _texts(row, ""):
+            if self._all_dates.get(column, True):
+                self._all_dates[column] = _DATE.fullmatch(text) is not None
+
+    def warnings(self) -> list[str]:
+        """Sentences for whoever is going to train on the file."""
+        said = [
+            f"Every text in “{column}” is a date. JSON readers built on Arrow, such as datasets, turn such a "
+            "column into points in time. Load the file with datasets.Dataset.from_list over the parsed lines."
+            for column, dates in self._all_dates.items()
+            if dates
+        ]
+        if self._control_rows:
+            number = "1 row holds" if self._control_rows == 1 else f"{self._control_rows:,} rows hold"
+            said.append(
+                f"{number} text that looks like a control token of a chat template, such as {self._control_token}. "
+                "A tokenizer may read it as one and end the turn there. Look at these rows before you train."
+            )
+        if self._odd_messages:
+            said.append(
+                "Some messages have tool calls, names or call ids. Give datasets 4.7 or later the whole file; load "
+                "splits one by one, for a split without such messages has other columns."
+            )
+        return said
+
+
+def _texts(value: Any, column: str) -> Iterator[tuple[str, str]]:
+    """Every text with the path of its column, such as `messages[].content`."""
+    if isinstance(value, str):
+        yield column, value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            yield from _texts(inner, f"{column}.{name}" if column else name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner, f"{column}[]")

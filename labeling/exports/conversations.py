@@ -1,0 +1,37 @@
+"""Prompts and responses as messages: one way for every format."""
+
+from __future__ import annotations
+
+from labeling.exports.records import Message, Prompt
+from labeling.text import with_documents
+
+# The order of a message's keys in every file. A key that is not here would be lost, so it is an error.
+_KEYS = ("role", "content", "tool_calls", "name", "tool_call_id")
+
+
+def _ordered(message: Message) -> Message:
+    unknown = sorted(set(message) - set(_KEYS))
+    if unknown:
+        raise ValueError(f"a stored message has the key “{unknown[0]}”, which exports do not know")
+    return {key: message[key] for key in _KEYS if key in message}
+
+
+def plain(prompt: Prompt) -> list[Message]:
+    """The prompt's messages as they were imported, their keys in a fixed order."""
+    return [_ordered(message) for message in prompt.messages]
+
+
+def asked(prompt: Prompt) -> list[Message]:
+    """What a response answers: the messages, with the context documents before the text of the last one.
+
+    Documents stand as generators get them: title and text of each, a blank line between. A response that was
+    written with the documents in view would teach a model to invent, were they left out.
+    """
+    messages = plain(prompt)
+    messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
+    return messages
+
+
+def reply(text: str) -> Message:
+    """A response as the assistant's message. `text` is trimmed already."""
+    return {"role": "assistant", "content": text}

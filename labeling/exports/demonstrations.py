@@ -1,0 +1,109 @@
+"""Which responses to a prompt a model should learn to give: what people wrote, or what they ranked best."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from labeling.exports.policies import Best, Judged, Policies, Responses, best, judged, written
+from labeling.exports.records import Example
+from labeling.exports.removed import Removed
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A response, trimmed, and where it comes from: the same metadata keys and types for every one."""
+
+    text: str
+    metadata: dict[str, Any]
+
+
+def demonstrations(example: Example, policies: Policies, removed: Removed) -> Iterator[Demonstration]:
+    """The responses to one prompt under the policy `responses`.
+
+    `human` gives every text that somebody wrote; `best` the candidate that stands above all others; `any` what was
+    written, or the best candidate where nothing was.
+    """
+    found = []
+    if policies.responses is not Responses.BEST:
+        found = list(_from_people(example, removed))
+    if not found and policies.responses is not Responses.HUMAN:
+        found = list(_from_rankings(example, removed))
+    elif not found:
+        removed.add("no_response")
+    yield from found
+
+
+def _metadata(example: Example, **known: Any) -> dict[str, Any]:
+    return {
+        "prompt_id": str(example.prompt.id),
+        "external_id": example.prompt.external_id,
+        "task_id": str(known["task_id"]),
+        "queue": known["queue"],
+        "question": known["question"],
+        "source": known["source"],
+        "annotation_id": known.get("annotation_id", ""),
+        "annotator": known.get("annotator", ""),
+        "candidate_id": known.get("candidate_id", ""),
+        "model": known.get("model", ""),
+        "n_raters": known.get("n_raters", 1),
+        "agreement": known.get("agreement", 1.0),
+    }
+
+
+def _from_people(example: Example, removed: Removed) -> Iterator[Demonstration]:
+    for annotation, question, text in written(example):
+        if not text.strip():
+            removed.add("empty_text")
+            continue
+        yield Demonstration(
+            text.strip(),
+            _metadata(
+                example,
+                task_id=annotation.task_id,
+                queue=annotation.queue,
+                question=question,
+                source="written",
+                annotation_id=str(annotation.id),
+                annotator=annotation.annotator,
+            ),
+        )
+
+
+def _from_rankings(example: Example, removed: Removed) -> Iterator[Demonstration]:
+    rankings = judged(example)
+    if not rankings:
+        removed.add("no_response")
+        return
+    texts = {candidate.id: candidate.text.strip() for candidate in example.candidates.values()}
+    winners = [(group, winner) for group in rankings if (winner := best(group, texts)) is not None]
+    # Two queues may each have a best one: where their texts differ, neither is the best.
+    if len({texts[winner.candidate] for _, winner in winners}) != 1:
+        removed.add("no_single_best")
+        return
+    group, winner = winners[0]
+    if not all(winner.acceptable for _, winner in winners):
+        removed.add("not_acceptable")
+    elif not texts[winner.candidate]:
+        removed.add("empty_text")
+    else:
+        yield _from_winner(example, group, winner, texts[winner.candidate])
+
+
+def _from_winner(example: Example, group: Judged, winner: Best, text: str) -> Demonstration:
+    candidate = example.candidates[winner.candidate]
+    return Demonstration(
+        text,
+        _metadata(
+            example,
+            task_id=group.task_id,
+            queue=group.queue,
+            question=group.question,
+            source="ranked_best",
+            candidate_id=str(candidate.id),
+            model=candidate.model,
+            n_raters=winner.raters,
+            agreement=winner.agreement,
+        ),
+    )

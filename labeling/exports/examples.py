@@ -1,0 +1,258 @@
+"""From database rows to examples, as a stream: memory holds a few megabytes, however many rows there are.
+
+An export reads on a connection of its own, in one REPEATABLE READ transaction that cannot write: what people submit
+while it runs is not in it, and the request's own connection stays free for sessions and tokens. Prompts come from a
+server-side cursor along the index of (project, id); what belongs to them is fetched for many prompts at a time.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.utils.crypto import salted_hmac
+from psycopg import IsolationLevel
+
+from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
+from labeling.selectors.slots import key_at
+
+# How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
+# about so many characters of text, whether prompts are a line or a book.
+FIRST_PROMPTS, MOST_PROMPTS = 20, 500
+TEXT_AT_ONCE = 2_000_000
+
+_UTC = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
+
+# `OFFSET 0` keeps EXISTS a probe for each prompt. As a join it would have to sort all annotations before the first
+# row comes out.
+_ANSWERED = """
+  AND EXISTS (
+    SELECT 1 FROM labeling_task t
+    JOIN labeling_slot s ON s.task_id = t.id
+    JOIN labeling_annotation a ON a.slot_id = s.id
+    WHERE t.prompt_id = p.id AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s) OFFSET 0
+  )
+"""
+_IN_QUEUE = """
+  AND (%(queue)s::bigint IS NULL
+       OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s OFFSET 0))
+"""
+_COLUMNS = "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text"
+_PROMPTS = f"""
+SELECT {_COLUMNS}
+FROM labeling_prompt p
+WHERE p.project_id = %(project)s {{which}}
+ORDER BY p.id
+"""  # noqa: S608  only constants are put in
+_ANNOTATIONS = f"""
+SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version,
+       NOT EXISTS (SELECT 1 FROM labeling_annotation n WHERE n.slot_id = a.slot_id AND n.version > a.version),
+       a.answers, a.form_id, a.guidelines_id, s.candidate_order,
+       COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
+       to_char(a.created_at AT TIME ZONE 'UTC', {_UTC}), a.active_seconds
+FROM labeling_task t
+JOIN labeling_slot s ON s.task_id = t.id
+JOIN labeling_annotation a ON a.slot_id = s.id
+WHERE t.prompt_id = ANY(%(prompts)s) AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
+ORDER BY t.prompt_id, a.id
+"""  # noqa: S608  only a constant is put in
+_CANDIDATES = """
+SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator,
+       (jsonb_build_object(
+           'sampling', c.sampling, 'seed', c.seed, 'prompt_tokens', c.prompt_tokens,
+           'completion_tokens', c.completion_tokens, 'finish_reason', c.finish_reason, 'seconds', c.seconds
+       ) || c.provenance)::text
+FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s)
+"""
+# Prompts with tool calls, and after them those with a name or a call's id in a message.
+_ODD_PROMPTS = f"""
+SELECT {_COLUMNS}
+FROM labeling_prompt p
+WHERE p.project_id = %(project)s
+  AND p.messages @? '$[*] ? (exists(@.tool_calls) || exists(@.name) || exists(@.tool_call_id))' {{which}}
+ORDER BY p.messages @? '$[*].tool_calls' DESC, p.id
+"""  # noqa: S608  only constants are put in
+# Prompts whose candidates somebody has judged, the first judged first.
+_JUDGED_PROMPTS = f"""
+SELECT {_COLUMNS}
+FROM labeling_annotation a
+JOIN labeling_slot s ON s.id = a.slot_id
+JOIN labeling_task t ON t.id = s.task_id
+JOIN labeling_prompt p ON p.id = t.prompt_id
+WHERE p.project_id = %(project)s AND (%(queue)s::bigint IS NULL OR a.queue_id = %(queue)s)
+  AND cardinality(s.candidate_order) > 0
+ORDER BY a.id
+"""  # noqa: S608  only constants are put in
+
+Connection = psycopg.Connection[tuple[Any, ...]]
+
+
+def _every(prompt: Prompt) -> bool:
+    return True
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones."""
+
+    project_id: int
+    queue_id: int | None = None
+    unanswered: bool = False
+    wanted: Callable[[Prompt], bool] = _every
+
+    @property
+    def parameters(self) -> dict[str, Any]:
+        return {"project": self.project_id, "queue": self.queue_id}
+
+    @property
+    def which(self) -> str:
+        """The condition on prompts, as SQL."""
+        return _IN_QUEUE if self.unanswered else _ANSWERED
+
+
+@contextmanager
+def snapshot() -> Iterator[Connection]:
+    """A connection that sees the database as it is now and cannot change it. Closed at the end, in any case."""
+    parameters = connection.get_connection_params()
+    parameters |= {"cursor_factory": psycopg.Cursor, "application_name": "annotate export"}
+    with psycopg.connect(**parameters) as own:
+        own.isolation_level = IsolationLevel.REPEATABLE_READ
+        own.read_only = True
+        # The first rows should come at once: compiling the query takes longer than they do.
+        own.execute("SET LOCAL jit = off")
+        own.execute("SET LOCAL cursor_tuple_fraction = 0.001")
+        yield own
+
+
+def pseudonym(project_id: int, user_id: int) -> str:
+    """A name for an annotator that says nothing: the same within a project, another one in every other project.
+
+    It hangs on SECRET_KEY, so nobody can work out from an export who of the people they know is meant.
+    """
+    keyed = salted_hmac("labeling.exports.annotator", f"{project_id}:{user_id}", algorithm="sha256")
+    return f"person-{keyed.hexdigest()[:16]}"
+
+
+def read(own: Connection, scope: Scope) -> Iterator[Example]:
+    """The examples of a scope in the order of their prompts' ids, but for at most two that lead.
+
+    A loader takes a file's columns from its first rows. So the first prompt whose messages have tool calls, names or
+    call ids leads, and the first one with candidates: without them, a file whose early prompts are all plain would
+    break at the first that is not.
+    """
+    book = _Book(own, scope)
+    leading = _leaders(own, scope)
+    yield from book.examples(leading)
+    led = {prompt.id for prompt in leading}
+    with own.cursor(name="export_prompts") as cursor:
+        cursor.execute(_PROMPTS.format(which=scope.which), scope.parameters)
+        number = FIRST_PROMPTS
+        while rows := cursor.fetchmany(number):
+            before = book.text_read - sum(len(row[2]) + len(row[3]) for row in rows)
+            found = (_prompt(row) for row in rows)
+            yield from book.examples([prompt for prompt in found if prompt.id not in led and scope.wanted(prompt)])
+            each = max(1, (book.text_read - before) // len(rows))
+            number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // each))
+
+
+def _leaders(own: Connection, scope: Scope) -> list[Prompt]:
+    """The prompts that lead: of each kind the first that is wanted, so that each split has its own."""
+    found: dict[int, Prompt] = {}
+    for statement in [_ODD_PROMPTS] if scope.unanswered else [_ODD_PROMPTS, _JUDGED_PROMPTS]:
+        with own.cursor(name="export_leaders") as cursor:
+            cursor.itersize = FIRST_PROMPTS
+            cursor.execute(statement.format(which=scope.which), scope.parameters)
+            prompt = next((prompt for prompt in map(_prompt, cursor) if scope.wanted(prompt)), None)
+        if prompt is not None:
+            found[prompt.id] = prompt
+    return list(found.values())
+
+
+class _Book:
+    """Looks up what belongs to prompts. Forms, queues and guidelines are few: they are read once."""
+
+    def __init__(self, own: Connection, scope: Scope) -> None:
+        self.own = own
+        self.scope = scope
+        project = own.execute("SELECT slug FROM labeling_project WHERE id = %s", [scope.project_id]).fetchone()
+        self.project: str = project[0] if project else ""
+        self.queues = self._table("SELECT id, slug FROM labeling_queue WHERE project_id = %s")
+        self.guidelines = self._table("SELECT id, number FROM labeling_guidelinesversion WHERE project_id = %s")
+        forms = own.execute(
+            "SELECT f.id, f.number, f.questions FROM labeling_formversion f "
+            "JOIN labeling_queue q ON q.id = f.queue_id WHERE q.project_id = %s",
+            [scope.project_id],
+        )
+        self.forms = {pk: Form(number, tuple(json.loads(asked)), asked) for pk, number, asked in forms}
+        self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id))
+        self.text_read = 0  # characters, near enough
+
+    def _table(self, statement: str) -> dict[int, Any]:
+        return dict(self.own.execute(statement, [self.scope.project_id]).fetchall())
+
+    def examples(self, prompts: Sequence[Prompt]) -> Iterator[Example]:
+        """One example for each prompt, in their order."""
+        if not prompts:
+            return
+        annotations: dict[int, list[Annotation]] = defaultdict(list)
+        parameters = self.scope.parameters | {"prompts": [prompt.id for prompt in prompts]}
+        for row in self.own.execute(_ANNOTATIONS, parameters):
+            annotations[row[0]].append(self._annotation(row))
+        shown = {pk for group in annotations.values() for a in group for pk in a.shown.values()}
+        candidates = self._candidates(sorted(shown))
+        for prompt in prompts:
+            mine = tuple(annotations[prompt.id])
+            yield Example(
+                project=self.project,
+                prompt=prompt,
+                annotations=mine,
+                candidates={pk: candidates[pk] for a in mine for pk in a.shown.values()},
+            )
+
+    def _annotation(self, row: tuple[Any, ...]) -> Annotation:
+        self.text_read += len(row[8])
+        _, pk, slot, task, queue, annotator, version, latest, answers, form, guide, order, leased, at, seconds = row
+        return Annotation(
+            id=pk,
+            slot_id=slot,
+            task_id=task,
+            queue=self.queues[queue],
+            annotator=self.name(annotator),
+            version=version,
+            latest=latest,
+            answers=json.loads(answers),
+            form=self.forms[form],
+            guidelines=self.guidelines[guide],
+            shown={key_at(place): candidate for place, candidate in enumerate(order)},
+            leased_at=leased,
+            submitted_at=at,
+            active_seconds=seconds,
+        )
+
+    def _candidates(self, ids: list[int]) -> dict[int, Candidate]:
+        if not ids:
+            return {}
+        found = {row[0]: Candidate(*row) for row in self.own.execute(_CANDIDATES, {"candidates": ids})}
+        self.text_read += sum(len(candidate.text) for candidate in found.values())
+        return found
+
+
+def _prompt(row: tuple[Any, ...]) -> Prompt:
+    pk, external_id, messages, context, batch, language, tags, metadata = row
+    return Prompt(
+        id=pk,
+        messages=tuple(json.loads(messages)),
+        external_id=external_id,
+        context=tuple(json.loads(context)),
+        batch=batch,
+        language=language,
+        tags=tags,
+        metadata=metadata,
+    )

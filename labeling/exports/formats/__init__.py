@@ -1,0 +1,31 @@
+"""The drawer of export formats.
+
+To add one: a file beside these with the members of `Format`, a line in the table, a paragraph in docs/exports.md.
+"""
+
+from __future__ import annotations
+
+from labeling.errors import Fault, Invalid
+from labeling.exports.formats.base import Format
+from labeling.exports.formats.preference import PreferencePairs
+from labeling.exports.formats.prompt_completion import PromptCompletion
+from labeling.exports.formats.prompts import Prompts
+from labeling.exports.formats.raw import Raw
+from labeling.exports.formats.reward import Reward
+from labeling.exports.formats.sft import Sft
+
+_ALL: tuple[Format, ...] = (Sft(), PromptCompletion(), PreferencePairs(), Reward(), Prompts(), Raw())
+
+FORMATS: dict[str, Format] = {kind.name: kind for kind in _ALL}
+
+
+def get_format(name: str) -> Format:
+    """The format of that name. Raises Invalid that lists those there are."""
+    if name not in FORMATS:
+        known = ", ".join(FORMATS)
+        said = f"There is no format “{name}”." if name else "Say which format."
+        raise Invalid(f"{said} Known: {known}.", errors=[Fault("format", f"Choose one of: {known}.")])
+    return FORMATS[name]
+
+
+__all__ = ["FORMATS", "Format", "get_format"]

@@ -1,0 +1,84 @@
+"""`manage.py export PROJECT --format F`: what `GET /api/projects/{slug}/export/` gives, to a file or a pipe."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from labeling.errors import DomainError
+from labeling.exports import choices, stream
+from labeling.exports.formats import FORMATS
+from labeling.exports.policies import Pairs, Responses, Split
+from labeling.models import Project
+
+
+class Command(BaseCommand):
+    """Writes an export; what came out and what was left out goes to stderr. An export without rows is an error."""
+
+    help = "Writes annotations as JSON Lines that trainers load."
+    # Checks look at pages and addresses, which have no part in an export; a pipe should start at once.
+    requires_system_checks = ()
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("project", help="the project's slug")
+        parser.add_argument("--format", required=True, metavar="F", help=f"one of: {', '.join(FORMATS)}")
+        parser.add_argument("--queue", default="", help="the slug or number of one queue; all of them without it")
+        parser.add_argument("--pairs", default="", metavar="P", help=f"one of: {', '.join(Pairs)}")
+        parser.add_argument("--responses", default="", metavar="R", help=f"one of: {', '.join(Responses)}")
+        parser.add_argument("--split", default="", metavar="S", help=f"one of: {', '.join(Split)}")
+        parser.add_argument("--out", default="-", metavar="FILE", help="a file; - or nothing is standard output")
+
+    def handle(self, *args: Any, project: str, out: str, **options: Any) -> None:
+        found = Project.objects.filter(slug=project).first()
+        if found is None:
+            raise CommandError(f"There is no project “{project}”.")
+        given = {name: options[name] for name in choices.NAMES if options[name]}
+        try:
+            with closing(stream.Export(choices.parse(found, given))) as export, _destination(out) as target:
+                for chunk in export:
+                    target.write(chunk)
+        except DomainError as error:
+            raise CommandError(error.detail) from error
+        except BrokenPipeError:
+            # Whoever read the pipe has gone. Python would complain once more when it closes standard output.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            raise CommandError("Nobody reads the output any more; it is not complete.") from None
+        except OSError as error:
+            raise CommandError(f"{out} cannot be written: {error.strerror or error}.") from error
+        for line in [*export.report.said, f"SHA-256 {export.report.sha256}"]:
+            self.stderr.write(line)
+
+
+@contextmanager
+def _destination(out: str) -> Iterator[BinaryIO]:
+    """Standard output, or a file that gets its name only when it is whole: a reader never meets half of one."""
+    if out == "-":
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+        return
+    path = Path(out).absolute()
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as target:
+            yield target
+            target.flush()
+            os.fsync(target.fileno())
+        Path(name).chmod(0o666 & ~_umask())
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def _umask() -> int:
+    """The permissions that new files go without. There is no way to ask but to set it."""
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

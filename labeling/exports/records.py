@@ -1,0 +1,101 @@
+"""What an export is made of: plain frozen values, read by `examples` and turned into rows by formats."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from labeling.questions import Config
+
+Message = dict[str, Any]
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """One response to a prompt. `provenance` is JSON text: sampling, seed, token counts, versions and the like."""
+
+    id: int
+    text: str
+    origin: str = ""
+    model: str = ""
+    revision: str = ""
+    backend: str = ""
+    generator: str = ""
+    provenance: str = "{}"
+
+
+@dataclass(frozen=True, slots=True)
+class Form:
+    """One version of the questions that a queue asks. `as_json` is the same as text."""
+
+    number: int
+    questions: tuple[Config, ...]
+    as_json: str = "[]"
+
+    def names_of(self, kind: str) -> list[str]:
+        """The names of the questions of one type, in the form's order."""
+        return [question["name"] for question in self.questions if question["type"] == kind]
+
+    def required(self, name: str) -> bool:
+        """Whether every annotation has an answer to this question."""
+        return any(question["name"] == name and question["required"] for question in self.questions)
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """Submitted answers. `annotator` is a pseudonym; times are ISO 8601 in UTC with microseconds, or empty.
+
+    `shown` says which candidate each key of the answers means, in the order in which they stood on the screen.
+    `latest` is false for a version that a later one corrects.
+    """
+
+    id: int
+    slot_id: int
+    task_id: int
+    queue: str
+    annotator: str
+    version: int
+    latest: bool
+    answers: Mapping[str, Any]
+    form: Form
+    guidelines: int
+    shown: Mapping[str, int] = field(default_factory=dict)
+    leased_at: str = ""
+    submitted_at: str = ""
+    active_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own."""
+
+    id: int
+    messages: tuple[Message, ...]
+    external_id: str = ""
+    context: tuple[Mapping[str, str], ...] = ()
+    batch: str = ""
+    language: str = ""
+    tags: str = "[]"
+    metadata: str = "{}"
+
+    @property
+    def opening(self) -> str:
+        """The text of the first user message: what splits go by."""
+        return next((m["content"] for m in self.messages if m["role"] == "user"), "")
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """A prompt with everything that people said about it: the unit that a format turns into rows."""
+
+    project: str
+    prompt: Prompt
+    annotations: tuple[Annotation, ...] = ()
+    candidates: Mapping[int, Candidate] = field(default_factory=dict)
+
+    @property
+    def current(self) -> list[Annotation]:
+        """The newest version of each annotation: what training data is made of."""
+        return [annotation for annotation in self.annotations if annotation.latest]

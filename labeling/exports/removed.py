@@ -1,0 +1,36 @@
+"""What the rules of an export left out. Nothing disappears silently: every rule counts what it removed."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+# Each rule with what one count of it means.
+RULES: dict[str, str] = {
+    "no_response": "prompts with no response of the kind that was asked for",
+    "no_single_best": "prompts where no response is above all the others by a strict majority",
+    "not_acceptable": "prompts whose best response lies below the line of acceptability",
+    "no_preference": "rankings that put nothing above anything else in the way that was asked for",
+    "circle": "rankings whose majorities run in a circle, so that nothing in it is best or worst",
+    "empty_text": "responses or pairs with a text that is empty or all white space",
+    "same_text": "pairs whose two texts are the same once trimmed",
+    "duplicate": "pairs that the same ranking gives twice, because two responses have the same text",
+    "contradiction": "pairs that another ranking of the same prompt turns around; neither is exported",
+}
+
+
+class Removed:
+    """Counts by rule. One for each export; every rule of the export adds to it."""
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def add(self, rule: str, number: int = 1) -> None:
+        """Notes that `rule` left `number` things out. Raises KeyError for a rule that is not in `RULES`."""
+        if rule not in RULES:
+            raise KeyError(rule)
+        if number:
+            self._counts[rule] += number
+
+    def as_dict(self) -> dict[str, int]:
+        """The counts that are not zero, in the order of `RULES`."""
+        return {rule: self._counts[rule] for rule in RULES if self._counts[rule]}

@@ -1,0 +1,36 @@
+"""The export page of a project."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.urls import reverse
+
+from labeling import access
+from labeling.errors import Invalid
+from labeling.exports import choices, previews, stream
+from labeling.exports.forms import ExportForm
+from labeling.models import Role
+from labeling.views.pages import MemberRequest, page
+
+
+@page()
+def export(request: MemberRequest, slug: str) -> HttpResponse:
+    """Choose a format and policies; see what would come out, and download it."""
+    project = access.get_project(request.user, slug, least=Role.MANAGER)
+    given = {"format": "sft"} | {name: value for name, value in request.GET.dict().items() if value}
+    count = given.pop("count", "")
+    known = {"project": project, "manages": True, "form": ExportForm(project, initial=given)}
+    try:
+        choice = choices.parse(project, given)
+    except Invalid as error:
+        return render(request, "exports/export.html", known | {"mistake": error}, status=400)
+    rows = previews.first_rows(choice)
+    counted = count or previews.is_quickly_counted(choice)
+    known |= {
+        "choice": choice,
+        "rows": rows,
+        "report": stream.measure(choice) if counted else None,
+        "download": f"{reverse('api-export', args=[slug])}?{choice.query}",
+    }
+    return render(request, "exports/export.html", known)

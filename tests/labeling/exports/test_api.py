@@ -1,0 +1,230 @@
+"""The export call: who may, what comes, and how failures show."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from rest_framework.test import APIClient
+
+from labeling.exports.formats import FORMATS
+from labeling.importing.base import parse
+from labeling.models import Event, Project, Role, User
+from labeling.services import people, projects, prompts
+from tests import make, process
+from tests.labeling.exports.connections import end_exports
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT = "/api/projects/haiku/export/"
+
+
+def client(user: User) -> APIClient:
+    _, key = people.create_token(user, by=user)
+    return APIClient(headers={"Authorization": f"Token {key}"})
+
+
+@pytest.fixture
+def alice() -> User:
+    return make.person("alice")
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def project(alice: User, ann: User) -> Project:
+    """Three prompts: one is ranked and written, one is ranked, one is untouched."""
+    made = make.project(alice, annotators=[ann], slug="haiku")
+    make.imported(made, 3, candidates=2)
+    rank = make.queue(made, preset="ranking", slug="rank")
+    make.ranked(rank, ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
+    make.ranked(rank, ann, [["Answer 1 to 1"], ["Answer 0 to 1"]])
+    make.written(make.queue(made, slug="write"), ann, "Mine.")
+    return made
+
+
+def body(response: Any) -> bytes:
+    assert response.status_code == 200, response.content
+    assert response.streaming
+    return b"".join(response.streaming_content)
+
+
+def rows(response: Any) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in body(response).splitlines()]
+
+
+def test_it_works(project: Project, alice: User) -> None:
+    response = client(alice).get(AT, {"format": "preference"})
+    assert response.headers["Content-Type"] == "application/x-ndjson"
+    assert response.headers["Content-Disposition"] == 'attachment; filename="haiku-preference-best_vs_worst.jsonl"'
+    assert response.headers["Cache-Control"] == "no-store"
+    found = rows(response)
+    assert [row["chosen"][0]["content"] for row in found] == ["Answer 1 to 0", "Answer 1 to 1"]
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_is_served(project: Project, alice: User, name: str) -> None:
+    assert rows(client(alice).get(AT, {"format": name}))
+
+
+def test_a_client_may_say_what_it_accepts(project: Project, alice: User) -> None:
+    for accepted in ("application/x-ndjson", "*/*", "text/html"):
+        assert rows(client(alice).get(AT, {"format": "sft"}, headers={"Accept": accepted}))
+
+
+def test_only_managers_may(project: Project, alice: User, ann: User) -> None:
+    reviewer, outsider = make.person(), make.person()
+    projects.add_member(project, email=reviewer.email, role=Role.REVIEWER, by=alice)
+    for address in (AT, f"{AT}report/"):
+        for user, status in ((ann, 403), (reviewer, 403), (outsider, 404)):
+            response = client(user).get(address, {"format": "sft"})
+            assert response.status_code == status
+            assert response.json()["code"] in {"not_allowed", "not_found"}
+        assert APIClient().get(address, {"format": "sft"}).status_code == 401
+    assert client(alice).get("/api/projects/other/export/", {"format": "sft"}).status_code == 404
+
+
+def test_an_unknown_format_is_refused_with_those_there_are(project: Project, alice: User) -> None:
+    for given in ({"format": "json"}, {"format": "parquet"}, {"format": ""}, {}):
+        response = client(alice).get(AT, given)
+        assert response.status_code == 400
+        said = response.json()
+        assert said["errors"][0]["path"] == "format"
+        for name in FORMATS:
+            assert name in said["detail"]
+
+
+@pytest.mark.parametrize(
+    ("given", "path", "word"),
+    [
+        ({"pairs": "some"}, "pairs", "best_vs_worst"),
+        ({"responses": "robot"}, "responses", "human"),
+        ({"split": "dev"}, "split", "validation"),
+        ({"queue": "nowhere"}, "queue", "rank, write"),
+        ({"pair": "all"}, "pair", "pairs"),
+    ],
+)
+def test_a_mistake_is_named_with_what_there_is(
+    project: Project, alice: User, given: dict[str, str], path: str, word: str
+) -> None:
+    response = client(alice).get(AT, {"format": "sft", **given})
+    assert response.status_code == 400
+    (error,) = response.json()["errors"]
+    assert error["path"] == path
+    assert word in error["message"]
+
+
+def test_policies_are_taken_from_the_address(project: Project, alice: User) -> None:
+    speaker = client(alice)
+    (written,) = rows(speaker.get(AT, {"format": "sft", "responses": "human"}))
+    assert written["messages"][-1]["content"] == "Mine."
+    assert rows(speaker.get(AT, {"format": "raw", "queue": "rank"}))[0]["queue"] == "rank"
+
+
+def test_nothing_to_export_is_said_before_the_first_byte(project: Project, alice: User) -> None:
+    response = client(alice).get(AT, {"format": "preference", "queue": "write"})
+    assert response.status_code == 409
+    assert response.json()["code"] == "empty_export"
+    assert "nothing to export" in response.json()["detail"]
+
+
+def test_the_report_is_that_of_the_file(project: Project, alice: User) -> None:
+    speaker = client(alice)
+    response = speaker.get(AT, {"format": "raw", "queue": "rank"})
+    address = response.headers["Link"].partition("<")[2].partition(">")[0]
+    data = body(response)
+    report = speaker.get(address).json()
+    assert report["choice"] == {"format": "raw", "queue": "rank"}
+    assert (report["rows"], report["prompts"], report["bytes"]) == (2, 2, len(data))
+    assert report["sha256"] == hashlib.sha256(data).hexdigest()
+
+
+def test_the_report_says_what_was_left_out(project: Project, alice: User) -> None:
+    report = client(alice).get(f"{AT}report/", {"format": "sft", "responses": "human"}).json()
+    assert report["rows"] == 1
+    (left_out,) = report["removed"]
+    assert (left_out["rule"], left_out["count"]) == ("no_response", 1)
+    assert left_out["meaning"].startswith("prompts with no response")
+
+
+def test_a_download_leaves_an_event(project: Project, alice: User) -> None:
+    body(client(alice).get(AT, {"format": "sft", "queue": "write"}))
+    event = Event.objects.get(verb="project.exported")
+    assert (event.actor, event.project) == (alice, project)
+    assert event.data == {"format": "sft", "queue": "write", "responses": "any"}
+
+
+def test_the_request_may_write_while_the_export_reads(project: Project, alice: User) -> None:
+    """Sessions and tokens are saved on the request's connection: the export must not make it read-only."""
+    response = client(alice).get(AT, {"format": "sft"})
+    make.person("late")
+    assert rows(response)
+
+
+# --- Over a real server --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def server() -> Iterator[Callable[[str, User], http.client.HTTPResponse]]:
+    """The web server on the test's database; gives the answer to a GET."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    running = process.start(
+        "gunicorn",
+        "annotate.wsgi:application",
+        "--bind",
+        f"127.0.0.1:{port}",
+        "--threads",
+        2,
+        "--worker-class",
+        "gthread",
+    )
+    opened: list[http.client.HTTPConnection] = []
+
+    def ask(path: str, user: User) -> http.client.HTTPResponse:
+        _, key = people.create_token(user, by=user)
+        end = time.monotonic() + 60
+        while True:
+            asking = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            opened.append(asking)
+            try:
+                asking.request("GET", path, headers={"Authorization": f"Token {key}"})
+                return asking.getresponse()
+            except ConnectionRefusedError:
+                assert running.poll() is None, running.communicate()[0]
+                assert time.monotonic() < end, "the server does not start"
+                time.sleep(0.1)
+
+    yield ask
+    for asking in opened:
+        asking.close()
+    running.terminate()
+    running.communicate(timeout=30)
+
+
+def test_a_whole_transfer_ends_well(project: Project, alice: User, server: Any) -> None:
+    answer = server(f"{AT}?format=raw", alice)
+    assert answer.headers["Transfer-Encoding"] == "chunked"
+    assert len(answer.read().splitlines()) == 3
+
+
+def test_a_failure_on_the_way_breaks_the_transfer_off(project: Project, alice: User, server: Any) -> None:
+    big = [parse({"prompt": f"{number} " + "long " * 100_000}, number) for number in range(1, 101)]
+    prompts.import_lines(project, big, source="jsonl", by=alice)
+    answer = server(f"{AT}?format=prompts", alice)
+    assert answer.status == 200
+    answer.read(1000)
+    # The reader stops reading, the server waits for it, and its database connection dies meanwhile.
+    assert end_exports() == 1
+    with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
+        answer.read()

@@ -1,0 +1,135 @@
+"""`manage.py export`: a whole file or none, and a report beside it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+
+import psycopg
+import pytest
+from django.core.management import CommandError, call_command
+
+from labeling.exports import stream
+from labeling.models import Project, User
+from tests import make, process
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def project(ann: User) -> Project:
+    made = make.project(annotators=[ann], slug="haiku")
+    make.imported(made, 2)
+    make.written(make.queue(made, slug="write"), ann, "Mine.")
+    return made
+
+
+def test_it_works(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "train.jsonl"
+    call_command("export", "haiku", format="sft", out=str(out))
+    (line,) = out.read_text().splitlines()
+    assert json.loads(line)["messages"][-1]["content"] == "Mine."
+    printed = capsys.readouterr()
+    assert printed.out == ""
+    assert "1 row from 1 prompt," in printed.err
+    assert hashlib.sha256(out.read_bytes()).hexdigest() in printed.err
+    assert list(tmp_path.iterdir()) == [out]
+    mask = os.umask(0o022)
+    os.umask(mask)
+    assert stat.S_IMODE(out.stat().st_mode) == 0o666 & ~mask
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
+    """The command in a process of its own."""
+    return subprocess.run(
+        [sys.executable, "manage.py", "export", *arguments],
+        cwd=process.ROOT,
+        env=os.environ | {"DATABASE_URL": process.database_url()},
+        capture_output=True,
+    )
+
+
+def test_a_pipe_gets_the_rows_and_nothing_else(project: Project) -> None:
+    done = run("haiku", "--format", "raw", "--queue", "write")
+    assert done.returncode == 0
+    (line,) = done.stdout.splitlines()
+    assert json.loads(line)["queue"] == "write"
+    assert b"1 row from 1 prompt," in done.stderr
+
+
+def test_an_empty_export_ends_with_an_error_and_leaves_no_file(project: Project, tmp_path: Path) -> None:
+    done = run("haiku", "--format", "preference", "--out", str(tmp_path / "pairs.jsonl"))
+    assert done.returncode == 1
+    assert b"nothing to export" in done.stderr
+    assert done.stdout == b""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_from_before_stays_when_there_is_nothing_new(project: Project, tmp_path: Path) -> None:
+    out = tmp_path / "pairs.jsonl"
+    out.write_text("before\n")
+    with pytest.raises(CommandError, match="nothing to export"):
+        call_command("export", "haiku", format="preference", out=str(out))
+    assert out.read_text() == "before\n"
+
+
+def test_a_failure_on_the_way_leaves_no_half_file(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "train.jsonl"
+    out.write_text("before\n")
+
+    def broken(self: stream.Export) -> bytes:
+        raise psycopg.OperationalError("the server closed the connection")
+
+    monkeypatch.setattr(stream.Export, "__next__", broken)
+    with pytest.raises(psycopg.OperationalError):
+        call_command("export", "haiku", format="sft", out=str(out))
+    assert out.read_text() == "before\n"
+    assert list(tmp_path.iterdir()) == [out]
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"project": "nowhere", "format": "sft"}, "no project “nowhere”"),
+        ({"project": "haiku", "format": "xml"}, "Known: sft"),
+        ({"project": "haiku", "format": "sft", "queue": "nowhere"}, "It has: write"),
+        ({"project": "haiku", "format": "sft", "split": "dev"}, "train, validation, test"),
+        ({"project": "haiku", "format": "sft", "out": "/nowhere/at/all.jsonl"}, "cannot be written"),
+    ],
+)
+def test_mistakes_are_said_in_words(project: Project, given: dict[str, str], said: str) -> None:
+    slug = given.pop("project")
+    with pytest.raises(CommandError, match=said):
+        call_command("export", slug, **given)
+
+
+def test_a_reader_that_goes_away_is_no_crash(project: Project) -> None:
+    make.imported(project, 3000, start=10)
+    running = subprocess.Popen(
+        [sys.executable, "manage.py", "export", "haiku", "--format", "prompts"],
+        cwd=process.ROOT,
+        env=os.environ | {"DATABASE_URL": process.database_url()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    assert running.stdout
+    assert running.stderr
+    running.stdout.read(10)
+    running.stdout.close()
+    said = running.stderr.read()
+    running.stderr.close()
+    assert running.wait(timeout=60) == 1
+    assert b"Nobody reads the output" in said
+    assert b"Traceback" not in said

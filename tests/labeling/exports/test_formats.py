@@ -1,0 +1,347 @@
+"""What a row of each format looks like, and what every row of every format keeps to."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from labeling.errors import Invalid
+from labeling.exports.formats import FORMATS, get_format
+from labeling.exports.policies import Pairs, Policies, Responses
+from labeling.exports.records import Annotation, Example, Row
+from labeling.exports.removed import RULES, Removed
+from labeling.exports.stream import encode
+from tests.labeling.exports.pure import REMARK, example, ranked, written
+
+DOCS = Path(__file__).parents[3] / "docs" / "exports.md"
+
+EVERY_PAIR = Policies(pairs=Pairs.ALL)
+
+# Names that some trainer gives a meaning of its own, and what they may mean here.
+RESERVED = {
+    *("prompt", "prompts", "completion", "completions", "chosen", "rejected", "label", "labels", "text", "input_ids"),
+    *("image", "images", "completion_ids", "tools", "messages", "margin", "conversations"),
+}
+MEANT = {
+    "sft": {"messages"},
+    "prompt-completion": {"prompt", "completion"},
+    "preference": {"prompt", "chosen", "rejected"},
+    "reward": {"chosen", "rejected"},
+    "prompts": {"prompt"},
+    "raw": {"messages"},
+}
+# Columns that datasets 5 takes for the trace of an agent, and then asks for a package that nobody has.
+TRACES = [{"id", "source", "model", "system_prompt", "messages"}, {"type", "id", "version", "cwd"}, {"type", "message"}]
+
+
+def rows(
+    kind: str, *annotations: Annotation, policies: Policies | None = None, removed: Removed | None = None, **fields: Any
+) -> list[Row]:
+    found = example(*annotations, **fields)
+    return list(FORMATS[kind].rows(found, policies or Policies(), removed or Removed()))
+
+
+def plenty() -> list[Example]:
+    """Prompts of every kind: written, ranked by one and by several, with a system text, turns, tools, documents."""
+    talk = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi."},
+        {"role": "user", "content": "Why?"},
+    ]
+    call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+    tools: list[dict[str, Any]] = [
+        {"role": "user", "content": "How warm is it?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "21", "name": "f"},
+    ]
+    return [
+        example(ranked("a b c"), ranked("b a c"), written("I wrote this."), external_id="x", messages=talk),
+        example(ranked("a b cd"), messages=tools),
+        example(written("One."), written("Two."), context=({"title": "T", "text": "Document"},)),
+        example(ranked("a bc", line=1), language="de", batch="b1", tags='["t"]', metadata='{"k": 1}'),
+    ]
+
+
+def shape(value: Any) -> Any:
+    """A value's type, all the way down; messages may differ in their optional keys."""
+    if isinstance(value, dict):
+        inner = {name: shape(item) for name, item in value.items()}
+        return {name: inner[name] for name in ("role", "content")} if "role" in inner else inner
+    if isinstance(value, list):
+        return [shape(item) for item in value][:1]
+    return type(value)
+
+
+def texts(value: Any) -> Iterator[Any]:
+    if isinstance(value, dict):
+        for item in value.values():
+            yield from texts(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from texts(item)
+    else:
+        yield value
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_keeps_the_rules_for_rows(name: str) -> None:
+    kind = FORMATS[name]
+    assert kind.name == name
+    assert kind.title
+    found = [row for made in plenty() for row in kind.rows(made, Policies(), Removed())]
+    assert len(found) >= 2
+    first = found[0]
+    for row in found:
+        assert list(row) == list(first), "the same columns in the same order"
+        for column in first:
+            if first[column] != [] and row[column] != []:
+                assert shape(row[column]) == shape(first[column]), column
+        assert None not in texts(row), "nothing is null"
+        assert set(row) & RESERVED == MEANT[name]
+        assert not any(trace <= set(row) for trace in TRACES)
+        # It can be written, and what is read back is what was written.
+        assert json.loads(encode(row)) == row
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_message_has_a_role_and_a_text(name: str) -> None:
+    for made in plenty():
+        for row in FORMATS[name].rows(made, Policies(), Removed()):
+            for column in MEANT[name]:
+                for message in row[column]:
+                    assert list(message)[:2] == ["role", "content"]
+                    assert isinstance(message["content"], str)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_has_a_paragraph_in_the_docs(name: str) -> None:
+    text = DOCS.read_text()
+    paragraph = re.search(rf"^### `{re.escape(name)}`\n(.+?)(?=^### |^## |\Z)", text, re.M | re.S)
+    assert paragraph, f"docs/exports.md has no “### `{name}`”"
+    shown = re.search(r"^```json\n(.+?)^```", paragraph[1], re.M | re.S)
+    assert shown, "it shows a row"
+    (made, *_) = (row for made in plenty() for row in FORMATS[name].rows(made, Policies(), Removed()))
+    documented = json.loads(shown[1])
+    assert list(documented) == list(made), "the row in the docs has the columns of a real one"
+    if "metadata" in made:
+        assert list(documented["metadata"]) == list(made["metadata"])
+    assert "load_dataset" in paragraph[1] or "json.loads" in paragraph[1], "it says how to load it"
+
+
+def test_every_rule_is_explained_in_the_docs() -> None:
+    text = DOCS.read_text()
+    for rule in RULES:
+        assert f"`{rule}`" in text
+
+
+def test_an_unknown_format_is_refused_with_those_there_are() -> None:
+    with pytest.raises(Invalid) as refused:
+        get_format("parquet")
+    for name in FORMATS:
+        assert name in refused.value.detail
+
+
+# --- sft and prompt-completion ---------------------------------------------------------------------------------------
+
+
+def test_sft_ends_the_conversation_with_what_was_written() -> None:
+    talk = [{"role": "system", "content": "Be brief."}, {"role": "user", "content": "Why?"}]
+    (row,) = rows("sft", written("  Because.\n"), messages=talk, external_id="q1")
+    assert row["messages"] == [*talk, {"role": "assistant", "content": "Because."}]
+    assert row["metadata"]["source"] == "written"
+    assert row["metadata"]["external_id"] == "q1"
+    assert row["metadata"]["prompt_id"] == "5"
+
+
+def test_sft_gives_every_written_response_a_row() -> None:
+    found = rows("sft", written("One."), written("Two."))
+    assert [row["messages"][-1]["content"] for row in found] == ["One.", "Two."]
+
+
+def test_sft_takes_the_best_candidate_where_nothing_was_written() -> None:
+    (row,) = rows("sft", ranked("b a c"))
+    assert row["messages"][-1] == {"role": "assistant", "content": "Answer 2"}
+    assert row["metadata"]["source"] == "ranked_best"
+    assert (row["metadata"]["candidate_id"], row["metadata"]["model"]) == ("2", "m2")
+
+
+def test_what_people_wrote_comes_before_what_they_ranked() -> None:
+    (row,) = rows("sft", ranked("b a"), written("Mine."))
+    assert row["messages"][-1]["content"] == "Mine."
+
+
+def test_responses_says_which_kind_is_wanted() -> None:
+    both = (ranked("b a"), written("Mine."))
+    human, best = Policies(responses=Responses.HUMAN), Policies(responses=Responses.BEST)
+    assert [row["messages"][-1]["content"] for row in rows("sft", *both, policies=human)] == ["Mine."]
+    assert [row["messages"][-1]["content"] for row in rows("sft", *both, policies=best)] == ["Answer 2"]
+    removed = Removed()
+    assert rows("sft", ranked("b a"), policies=human, removed=removed) == []
+    assert rows("sft", written("Mine."), policies=best, removed=removed) == []
+    assert removed.as_dict() == {"no_response": 2}
+
+
+def test_a_tie_for_the_best_is_no_best() -> None:
+    removed = Removed()
+    assert rows("sft", ranked("ab c"), removed=removed) == []
+    assert removed.as_dict() == {"no_single_best": 1}
+
+
+def test_queues_that_disagree_on_the_best_give_none() -> None:
+    removed = Removed()
+    assert rows("sft", ranked("a b", queue="one"), ranked("b a", queue="two"), removed=removed) == []
+    assert removed.as_dict() == {"no_single_best": 1}
+
+
+def test_the_best_of_the_bad_is_not_taught() -> None:
+    removed = Removed()
+    assert rows("sft", ranked("a b", line=0), removed=removed) == []
+    assert removed.as_dict() == {"not_acceptable": 1}
+    assert len(rows("sft", ranked("a b", line=1))) == 1
+
+
+def test_the_line_of_acceptability_is_put_to_the_vote() -> None:
+    assert rows("sft", ranked("a b", line=1), ranked("a b", line=0)) == []
+    assert len(rows("sft", ranked("a b", line=1), ranked("a b", line=0), ranked("a b", line=2))) == 1
+
+
+def test_an_optional_remark_is_no_demonstration() -> None:
+    removed = Removed()
+    assert rows("sft", written("Nice prompt!", form=REMARK), removed=removed) == []
+    assert removed.as_dict() == {"no_response": 1}
+
+
+def test_a_corrected_version_replaces_the_one_before() -> None:
+    found = rows("sft", written("Frist.", latest=False), written("First."))
+    assert [row["messages"][-1]["content"] for row in found] == ["First."]
+
+
+def test_a_blank_response_is_left_out_and_counted() -> None:
+    removed = Removed()
+    assert rows("sft", written(" \n "), removed=removed) == []
+    assert removed.as_dict()["empty_text"] == 1
+
+
+def test_context_documents_stand_before_the_question() -> None:
+    context = ({"title": "Tides", "text": "The moon pulls."}, {"text": "So does the sun."})
+    (row,) = rows("sft", written("The moon."), context=context)
+    assert row["messages"][0]["content"] == "Tides\nThe moon pulls.\n\nSo does the sun.\n\nWhy?"
+
+
+def test_tool_calls_are_kept_with_their_keys_in_a_fixed_order() -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+    messages = [
+        {"role": "user", "content": "How warm?"},
+        {"tool_calls": [call], "content": "", "role": "assistant"},
+        {"tool_call_id": "1", "name": "f", "content": "21", "role": "tool"},
+    ]
+    (row,) = rows("sft", written("21 degrees."), messages=messages)
+    assert [list(message) for message in row["messages"]] == [
+        ["role", "content"],
+        ["role", "content", "tool_calls"],
+        ["role", "content", "name", "tool_call_id"],
+        ["role", "content"],
+    ]
+    assert row["messages"][1]["tool_calls"] == [call]
+
+
+def test_prompt_completion_keeps_the_response_apart() -> None:
+    (row,) = rows("prompt-completion", written("Because."))
+    assert row["prompt"] == [{"role": "user", "content": "Why?"}]
+    assert row["completion"] == [{"role": "assistant", "content": "Because."}]
+
+
+# --- preference and reward -------------------------------------------------------------------------------------------
+
+
+def test_preference_never_repeats_the_prompt_in_its_sides() -> None:
+    (row,) = rows("preference", ranked("b a c"))
+    assert row["prompt"] == [{"role": "user", "content": "Why?"}]
+    assert row["chosen"] == [{"role": "assistant", "content": "Answer 2"}]
+    assert row["rejected"] == [{"role": "assistant", "content": "Answer 3"}]
+    assert (row["metadata"]["chosen_model"], row["metadata"]["rejected_model"]) == ("m2", "m3")
+
+
+def test_reward_has_the_prompt_in_both_sides() -> None:
+    (row,) = rows("reward", ranked("b a"))
+    assert row["chosen"] == [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Answer 2"}]
+    assert row["rejected"] == [{"role": "user", "content": "Why?"}, {"role": "assistant", "content": "Answer 1"}]
+
+
+def test_sides_that_read_the_same_are_no_pair() -> None:
+    removed = Removed()
+    assert rows("preference", ranked("a b"), texts=["Yes.", " Yes.\n"], removed=removed) == []
+    assert removed.as_dict() == {"same_text": 1}
+
+
+def test_an_empty_side_is_no_pair() -> None:
+    removed = Removed()
+    assert rows("preference", ranked("a b"), texts=["Yes.", " "], removed=removed) == []
+    assert removed.as_dict() == {"empty_text": 1}
+
+
+def test_queues_that_contradict_each_other_give_no_pair() -> None:
+    removed = Removed()
+    raters = (ranked("a b", queue="one"), ranked("b a", queue="two"))
+    assert rows("preference", *raters, removed=removed) == []
+    assert removed.as_dict() == {"contradiction": 2}
+
+
+def test_twins_that_contradict_each_other_give_no_pair() -> None:
+    removed = Removed()
+    found = rows("preference", ranked("a b c"), texts=["Yes.", "No.", "Yes."], policies=EVERY_PAIR, removed=removed)
+    assert found == []
+    assert removed.as_dict() == {"same_text": 1, "contradiction": 2}
+
+
+def test_twins_that_agree_give_their_pair_once() -> None:
+    removed = Removed()
+    found = rows("preference", ranked("ab c"), texts=["Yes.", "Yes.", "No."], policies=EVERY_PAIR, removed=removed)
+    assert len(found) == 1
+    assert removed.as_dict() == {"duplicate": 1}
+
+
+def test_every_pair_says_how_many_its_prompt_has() -> None:
+    found = rows("preference", ranked("a b c"), policies=EVERY_PAIR)
+    assert [row["metadata"]["n_pairs"] for row in found] == [3, 3, 3]
+
+
+# --- prompts and raw -------------------------------------------------------------------------------------------------
+
+
+def test_prompts_come_whether_answered_or_not() -> None:
+    (row,) = rows("prompts", language="de")
+    assert row["prompt"] == [{"role": "user", "content": "Why?"}]
+    assert row["metadata"]["language"] == "de"
+    assert FORMATS["prompts"].unanswered
+
+
+def test_raw_has_a_row_for_every_version_of_every_annotation() -> None:
+    found = rows("raw", written("Frist.", latest=False), written("First."), ranked("a b"))
+    assert [row["latest"] for row in found] == [False, True, True]
+    assert json.loads(found[1]["answers_json"]) == {"response": {"text": "First."}}
+    assert [question["type"] for question in json.loads(found[2]["form_json"])] == ["rank"]
+
+
+def test_raw_says_which_candidate_each_key_meant_and_where_it_stood() -> None:
+    (row,) = rows("raw", ranked("b a"), texts=[" One ", "Two"])
+    shown = [(c["key"], c["place"], c["candidate_id"], c["text"], c["model"]) for c in row["candidates"]]
+    assert shown == [("a", 0, "1", " One ", "m1"), ("b", 1, "2", "Two", "m2")]
+
+
+def test_raw_keeps_the_prompt_as_it_was_imported() -> None:
+    (row,) = rows("raw", written("x"), context=({"text": "Document"},), metadata='{"k": 1.50}', tags='["t"]')
+    assert row["messages"] == [{"role": "user", "content": "Why?"}]
+    assert json.loads(row["context_json"]) == [{"text": "Document"}]
+    assert (row["prompt_metadata_json"], row["tags_json"]) == ('{"k": 1.50}', '["t"]')
+
+
+def test_raw_writes_a_time_that_was_not_measured_as_minus_one() -> None:
+    (row,) = rows("raw", written("x"))
+    assert repr(row["active_seconds"]) == "-1.0"

@@ -1,0 +1,142 @@
+"""The export page: choose, look, download."""
+
+from __future__ import annotations
+
+from html.parser import HTMLParser
+from typing import Any
+
+import pytest
+from django.test import Client
+
+from labeling.exports import previews
+from labeling.exports.formats import FORMATS
+from labeling.models import Project, User
+from tests import make
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT = "/projects/haiku/export/"
+
+
+@pytest.fixture
+def alice() -> User:
+    return make.person("alice")
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def project(alice: User, ann: User) -> Project:
+    made = make.project(alice, annotators=[ann], slug="haiku")
+    make.imported(made, 2, candidates=2)
+    rank = make.queue(made, preset="ranking", slug="rank")
+    make.ranked(rank, ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
+    make.ranked(rank, ann, [["Answer 1 to 1", "Answer 0 to 1"]])
+    return made
+
+
+def seen(user: User, **given: str) -> str:
+    browser = Client()
+    browser.force_login(user)
+    response = browser.get(AT, given)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_it_works(project: Project, alice: User) -> None:
+    html = seen(alice, format="preference")
+    assert "Question 0?" in html
+    assert "Answer 1 to 0" in html
+    assert "/api/projects/haiku/export/?format=preference&amp;pairs=best_vs_worst" in html
+    assert "rankings that put nothing above anything else" in html
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_every_format_can_be_looked_at_and_downloaded(project: Project, alice: User, name: str) -> None:
+    browser = Client()
+    browser.force_login(alice)
+    found = links(browser.get(AT, {"format": name}).content.decode())
+    assert AT in found, "it is one of the project's pages"
+    (download,) = [where for where in found if where.startswith("/api/")]
+    response: Any = browser.get(download)
+    assert response.status_code == 200
+    assert b"".join(response.streaming_content).endswith(b"}\n")
+
+
+def links(html: str) -> list[str]:
+    found: list[str] = []
+
+    class Links(HTMLParser):
+        def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+            found.extend(value for name, value in attrs if tag == "a" and name == "href" and value)
+
+    Links().feed(html)
+    return found
+
+
+def test_the_page_without_a_choice_shows_demonstrations(project: Project, alice: User) -> None:
+    assert "Download sft" in seen(alice)
+
+
+def test_only_managers_see_it(project: Project, ann: User) -> None:
+    for user, status in ((ann, 403), (make.person(), 404)):
+        browser = Client()
+        browser.force_login(user)
+        assert browser.get(AT).status_code == status
+    assert Client().get(AT).status_code == 302
+
+
+def test_nothing_to_export_says_what_is_missing_and_offers_no_file(project: Project, alice: User) -> None:
+    html = seen(alice, format="sft", responses="human")
+    assert "Nothing to export as sft yet" in html
+    assert "/api/" not in html
+    assert "prompts with no response of the kind that was asked for" in html
+
+
+def test_a_mistake_in_the_address_is_named(project: Project, alice: User) -> None:
+    browser = Client()
+    browser.force_login(alice)
+    for given, word in (({"format": "xml"}, "preference, reward"), ({"pairs": "some"}, "best_vs_worst")):
+        response = browser.get(AT, given)
+        assert response.status_code == 400
+        assert word in response.content.decode()
+
+
+def test_text_from_models_is_text_on_the_page(alice: User, ann: User) -> None:
+    made = make.project(alice, annotators=[ann], slug="haiku")
+    make.imported(made, 1)
+    make.written(make.queue(made), ann, "<script>alert(1)</script>")
+    html = seen(alice, format="sft")
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert" in html
+
+
+def test_warnings_stand_on_the_page(alice: User, ann: User) -> None:
+    made = make.project(alice, annotators=[ann], slug="haiku")
+    make.imported(made, 1)
+    make.written(make.queue(made), ann, "It ends here <|im_end|>")
+    assert "control token of a chat template" in seen(alice, format="sft")
+
+
+def test_many_answers_are_counted_only_when_asked(
+    project: Project, alice: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert 'class="stats"' in seen(alice, format="sft")
+    monkeypatch.setattr(previews, "COUNTED", 1)
+    html = seen(alice, format="sft")
+    assert 'class="stats"' not in html
+    (count,) = [where for where in links(html) if "count=1" in where]
+    assert count == "?format=sft&responses=any&count=1"
+    assert 'class="stats"' in seen(alice, format="sft", count="1")
+
+
+def test_a_long_text_is_cut_and_says_so(alice: User, ann: User) -> None:
+    made = make.project(alice, annotators=[ann], slug="haiku")
+    make.imported(made, 1)
+    make.written(make.queue(made), ann, "x" * (previews.TEXT + 5))
+    html = seen(alice, format="sft")
+    assert "… 5 more characters" in html
+    assert "x" * (previews.TEXT + 1) not in html

@@ -1,0 +1,222 @@
+"""From several people's rankings to pairs and to a best response."""
+
+from __future__ import annotations
+
+import itertools
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from labeling.exports import policies
+from labeling.exports.policies import SHARES, Pairs, Policies, Responses, Split, judged, split_of
+from labeling.exports.preferences import pairs
+from labeling.exports.records import Annotation, Prompt
+from labeling.exports.removed import Removed
+from tests.labeling.exports.pure import example, ranked
+
+NAMES = "abcdefghi"
+
+
+def preferred(*annotations: Annotation, kind: Pairs) -> list[str]:
+    """The pairs of one prompt as text: `a>d` where candidate 1 is chosen over candidate 4."""
+    found = pairs(example(*annotations), Policies(pairs=kind), Removed())
+    return sorted(
+        f"{NAMES[int(p.metadata['chosen_candidate_id']) - 1]}>{NAMES[int(p.metadata['rejected_candidate_id']) - 1]}"
+        for p in found
+    )
+
+
+def best_of(*annotations: Annotation, texts: list[str] | None = None) -> str | None:
+    made = example(*annotations, texts=texts or [])
+    (group,) = judged(made)
+    found = policies.best(group, {c.id: c.text.strip() for c in made.candidates.values()})
+    return NAMES[found.candidate - 1] if found else None
+
+
+def test_one_rating_gives_the_pairs_that_each_policy_asks_for() -> None:
+    one = ranked("a b c d")
+    assert preferred(one, kind=Pairs.BEST_VS_WORST) == ["a>d"]
+    assert preferred(one, kind=Pairs.ADJACENT) == ["a>b", "b>c", "c>d"]
+    assert preferred(one, kind=Pairs.BEST_VS_REST) == ["a>b", "a>c", "a>d"]
+    assert preferred(one, kind=Pairs.ALL) == ["a>b", "a>c", "a>d", "b>c", "b>d", "c>d"]
+
+
+def test_ties_give_no_pair() -> None:
+    tied = ranked("a bc d")
+    assert preferred(tied, kind=Pairs.ALL) == ["a>b", "a>c", "a>d", "b>d", "c>d"]
+    assert preferred(tied, kind=Pairs.ADJACENT) == ["a>b", "a>c", "b>d", "c>d"]
+    assert preferred(ranked("abcd"), kind=Pairs.ALL) == []
+
+
+def test_all_tied_is_counted() -> None:
+    removed = Removed()
+    assert pairs(example(ranked("abcd")), Policies(), removed) == []
+    assert removed.as_dict() == {"no_preference": 1}
+
+
+def test_of_several_best_ones_exactly_one_meets_the_worst() -> None:
+    (found,) = preferred(ranked("ab c d"), kind=Pairs.BEST_VS_WORST)
+    assert found in {"a>d", "b>d"}
+
+
+def test_which_of_the_tied_ones_is_taken_does_not_favour_the_first_made() -> None:
+    picked = set()
+    for first in range(1, 40, 2):
+        rankings = (policies.Ranking({first: 0, first + 1: 0, 99: 1}),)
+        (pair,) = policies.choose(policies.majorities(rankings), [first, first + 1, 99], Pairs.BEST_VS_WORST)
+        picked.add(pair.better - first)
+    assert picked == {0, 1}
+
+
+def test_the_pair_with_the_larger_majority_is_taken_among_equals() -> None:
+    # a and b both beat c and d, but only a beats d in everybody's eyes.
+    raters = [ranked("a b c d"), ranked("b a c d"), ranked("a c d b"), ranked("b a d c")]
+    assert preferred(*raters, kind=Pairs.BEST_VS_WORST) == ["a>d"]
+
+
+def test_two_raters_who_disagree_make_a_tie() -> None:
+    assert preferred(ranked("a b"), ranked("b a"), kind=Pairs.ALL) == []
+    assert preferred(ranked("a b c"), ranked("b a c"), kind=Pairs.ALL) == ["a>c", "b>c"]
+
+
+def test_a_rater_who_ties_counts_against_a_majority() -> None:
+    assert preferred(ranked("a b"), ranked("ab"), kind=Pairs.ALL) == []
+    assert preferred(ranked("a b"), ranked("a b"), ranked("ab"), kind=Pairs.ALL) == ["a>b"]
+
+
+def test_votes_agreement_and_gap_are_told() -> None:
+    raters = [ranked("a b c"), ranked("a c b"), ranked("b a c")]
+    (pair,) = pairs(example(*raters), Policies(), Removed())
+    metadata = pair.metadata
+    assert (pair.chosen, pair.rejected) == ("Answer 1", "Answer 3")
+    assert (metadata["n_raters"], metadata["votes_chosen"], metadata["votes_rejected"]) == (3, 3, 0)
+    assert metadata["votes_tied"] == 0
+    assert metadata["agreement"] == 1.0
+    assert metadata["rank_gap"] == pytest.approx((2 + 1 + 1) / 3)
+    for number in ("agreement", "rank_gap"):
+        assert type(metadata[number]) is float
+
+
+def test_the_gap_is_a_float_for_one_rater_too() -> None:
+    (pair,) = pairs(example(ranked("a b c")), Policies(), Removed())
+    assert repr(pair.metadata["rank_gap"]) == "2.0"
+    assert repr(pair.metadata["agreement"]) == "1.0"
+
+
+CIRCLE = ("a b c d", "b c a d", "c a b d")
+
+
+def test_a_circle_has_no_best_and_each_of_its_members_may_meet_the_worst() -> None:
+    raters = [ranked(order) for order in CIRCLE]
+    assert best_of(*raters) is None
+    assert policies.runs_in_circle(policies.majorities(judged(example(*raters))[0].rankings))
+    (found,) = preferred(*raters, kind=Pairs.BEST_VS_WORST)
+    assert found in {"a>d", "b>d", "c>d"}
+    # Nothing in the circle stands above anything else in it.
+    assert preferred(*raters, kind=Pairs.ADJACENT) == ["a>d", "b>d", "c>d"]
+
+
+def test_nothing_but_a_circle_gives_no_best_against_worst() -> None:
+    raters = [ranked(order.replace(" d", "")) for order in CIRCLE]
+    for kind in (Pairs.BEST_VS_WORST, Pairs.BEST_VS_REST, Pairs.ADJACENT):
+        removed = Removed()
+        assert pairs(example(*raters), Policies(pairs=kind), removed) == []
+        assert removed.as_dict() == {"circle": 1}
+
+
+def test_straight_majorities_run_in_no_circle() -> None:
+    straight = policies.majorities(judged(example(ranked("a b c d"), ranked("a c b d")))[0].rankings)
+    assert not policies.runs_in_circle(straight)
+    assert not policies.runs_in_circle([])
+
+
+rankings = st.lists(
+    st.permutations("abcd").flatmap(
+        lambda order: st.lists(st.sampled_from(["", " "]), min_size=3, max_size=3).map(
+            lambda gaps: "".join(f"{gap}{key}" for gap, key in zip(["", *gaps], order, strict=True))
+        )
+    ),
+    min_size=1,
+    max_size=6,
+)
+
+
+@given(rankings)
+def test_no_policy_ever_says_both_a_over_b_and_b_over_a(orders: list[str]) -> None:
+    raters = [ranked(order) for order in orders]
+    everything = set(preferred(*raters, kind=Pairs.ALL))
+    assert not {f"{pair[2]}>{pair[0]}" for pair in everything} & everything
+    for kind in Pairs:
+        assert set(preferred(*raters, kind=kind)) <= everything
+
+
+@given(rankings)
+def test_majorities_are_what_counting_by_hand_says(orders: list[str]) -> None:
+    def place(order: str, key: str) -> int:
+        return next(n for n, group in enumerate(order.split()) if key in group)
+
+    by_hand = {
+        f"{one}>{other}"
+        for one, other in itertools.permutations("abcd", 2)
+        if sum(place(order, one) < place(order, other) for order in orders) > len(orders) / 2
+    }
+    raters = [ranked(order) for order in orders]
+    assert set(preferred(*raters, kind=Pairs.ALL)) == by_hand
+
+
+@given(rankings)
+def test_the_best_is_above_each_of_the_others_for_a_majority(orders: list[str]) -> None:
+    raters = [ranked(order) for order in orders]
+    everything = set(preferred(*raters, kind=Pairs.ALL))
+    winners = [key for key in "abcd" if all(f"{key}>{other}" in everything for other in "abcd" if other != key)]
+    assert best_of(*raters) == (winners[0] if winners else None)
+
+
+@given(rankings)
+def test_the_order_in_which_people_answered_changes_nothing(orders: list[str]) -> None:
+    forward = pairs(example(*(ranked(order) for order in orders)), Policies(), Removed())
+    backward = pairs(example(*(ranked(order) for order in reversed(orders))), Policies(), Removed())
+    assert forward == backward
+
+
+def test_the_best_needs_to_be_alone() -> None:
+    assert best_of(ranked("a b c")) == "a"
+    assert best_of(ranked("ab c")) is None
+    assert best_of(ranked("a b c"), ranked("b a c")) is None
+    assert best_of(ranked("a b c"), ranked("a c b"), ranked("c a b")) == "a"
+
+
+def test_two_candidates_with_one_text_do_not_stand_in_each_others_way() -> None:
+    assert best_of(ranked("ab c"), texts=["Same", " Same\n", "Other"]) in {"a", "b"}
+    assert best_of(ranked("abc"), texts=["Same", "Same", "Same"]) is None
+
+
+def test_a_split_never_changes_and_reads_like_the_reader() -> None:
+    def split(text: str) -> Split:
+        return split_of(Prompt(1, ({"role": "user", "content": text},)))
+
+    assert split("What is  love?\n") is split("WHAT IS LOVE?")
+    # Fixed for ever: a prompt that changes its split leaks from training into tests. The first digits of
+    # `printf 'question 4?' | sha256sum` are dc84: between 0.8 and 0.9 of ffff.
+    assert split("Question 3?") is Split.TRAIN
+    assert split("Question 4?") is Split.VALIDATION
+    assert split("Question 24?") is Split.TEST
+
+
+def test_a_split_goes_by_the_opening_turn_and_not_by_the_whole_conversation() -> None:
+    opening = {"role": "user", "content": "Hello!"}
+    longer = (opening, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "And?"})
+    with_system = ({"role": "system", "content": "Be brief."}, opening)
+    assert split_of(Prompt(1, (opening,))) is split_of(Prompt(2, longer)) is split_of(Prompt(3, with_system))
+
+
+def test_splits_come_near_their_shares() -> None:
+    found = [split_of(Prompt(n, ({"role": "user", "content": f"Prompt number {n}"},))) for n in range(4000)]
+    for split, share in SHARES.items():
+        assert found.count(split) / 4000 == pytest.approx(share, abs=0.03)
+    assert sum(SHARES.values()) == pytest.approx(1)
+
+
+def test_defaults_are_those_of_the_contract() -> None:
+    assert Policies() == Policies(pairs=Pairs.BEST_VS_WORST, responses=Responses.ANY, split=None)

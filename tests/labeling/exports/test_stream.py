@@ -1,0 +1,392 @@
+"""From the database to bytes: what is in an export, in which order, and what it costs to make one."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import random
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+
+from labeling.exports import choices, examples, stream
+from labeling.importing.base import parse
+from labeling.models import Annotation, Project, Queue, User
+from labeling.services import prompts
+from tests import make, process
+from tests.labeling.exports.connections import end_exports, wait_for_exports
+from tests.labeling.exports.test_bytes import AWKWARD
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def exported(project: Project, **given: str) -> list[dict[str, Any]]:
+    with closing(stream.Export(choices.parse(project, given))) as export:
+        return [json.loads(line) for line in b"".join(export).decode().splitlines()]
+
+
+def imported(project: Project, *lines: dict[str, Any]) -> None:
+    """Prompts from lines as the contract has them."""
+    found = [parse(line, number) for number, line in enumerate(lines, 1)]
+    report = prompts.import_lines(project, found, source="jsonl", by=make.manager(project))
+    assert report.rejected == 0
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def ben() -> User:
+    return make.person("ben")
+
+
+@pytest.fixture
+def project(ann: User, ben: User) -> Project:
+    return make.project(annotators=[ann, ben], slug="haiku")
+
+
+def ranking_queue(project: Project, **fields: Any) -> Queue:
+    return make.queue(project, preset="ranking", slug="rank", **fields)
+
+
+def test_it_works(project: Project, ann: User, ben: User) -> None:
+    make.imported(project, 3, candidates=3)
+    rank = ranking_queue(project, overlap=2)
+    write = make.queue(project, slug="write")
+    make.written(write, ann, "Mine.")
+    for person in (ann, ben):
+        make.ranked(rank, person, [["Answer 1 to 0"], ["Answer 0 to 0", "Answer 2 to 0"]])
+    make.ranked(rank, ann, [["Answer 2 to 1"], ["Answer 0 to 1"], ["Answer 1 to 1"]])
+
+    first, second = exported(project, format="sft")
+    assert first["messages"] == [
+        {"role": "user", "content": "Question 0?"},
+        {"role": "assistant", "content": "Mine."},
+    ]
+    assert second["messages"][-1]["content"] == "Answer 2 to 1"
+    assert second["metadata"]["model"] == "model-2"
+    assert [row["metadata"]["external_id"] for row in (first, second)] == ["p0", "p1"]
+
+    one, two = exported(project, format="preference")
+    assert one["chosen"] == [{"role": "assistant", "content": "Answer 1 to 0"}]
+    assert one["rejected"][0]["content"] in {"Answer 0 to 0", "Answer 2 to 0"}
+    assert (one["metadata"]["n_raters"], one["metadata"]["queue"]) == (2, "rank")
+    assert (two["chosen"][0]["content"], two["rejected"][0]["content"]) == ("Answer 2 to 1", "Answer 1 to 1")
+
+    assert len(exported(project, format="raw")) == Annotation.objects.count() == 4
+    assert len(exported(project, format="prompts")) == 3
+
+
+def test_raw_tells_what_each_person_saw_and_said(project: Project, ann: User, ben: User) -> None:
+    make.imported(project, 1, candidates=4, metadata={"n": 1.5}, tags=["t"], batch="b1", language="en")
+    rank = ranking_queue(project, overlap=2)
+    order = [["Answer 3 to 0"], ["Answer 0 to 0", "Answer 1 to 0"], ["Answer 2 to 0"]]
+    saved = [make.ranked(rank, person, order) for person in (ann, ben)]
+    rows = exported(project, format="raw")
+    for row, annotation in zip(rows, saved, strict=True):
+        by_key = {candidate["key"]: candidate["text"] for candidate in row["candidates"]}
+        groups = json.loads(row["answers_json"])["ranking"]["groups"]
+        # Keys mean another candidate on every screen; through them the ranking reads as it was meant.
+        assert [sorted(by_key[key] for key in group) for group in groups] == order
+        ids = [int(candidate["candidate_id"]) for candidate in row["candidates"]]
+        assert ids == annotation.slot.candidate_order
+        assert {candidate["model"] for candidate in row["candidates"]} == {f"model-{n}" for n in range(4)}
+        assert {candidate["origin"] for candidate in row["candidates"]} == {"imported"}
+        assert row["annotation_id"] == str(annotation.pk)
+        assert row["leased_at"] <= row["submitted_at"]
+        assert row["submitted_at"] == annotation.created_at.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+        assert (row["form_version"], row["guidelines_version"], row["version"], row["latest"]) == (1, 1, 1, True)
+        assert json.loads(row["prompt_metadata_json"]) == {"n": 1.5}
+        assert (json.loads(row["tags_json"]), row["batch"], row["language"]) == (["t"], "b1", "en")
+        provenance = json.loads(row["candidates"][0]["provenance_json"])
+        assert {"sampling", "seed", "finish_reason", "seconds"} <= set(provenance)
+
+
+def test_nobody_is_named(project: Project, ann: User, ben: User) -> None:
+    make.imported(project, 2)
+    queue = make.queue(project, overlap=2)
+    for person in (ann, ben, ann, ben):
+        make.written(queue, person)
+    rows = exported(project, format="raw")
+    names = [row["annotator"] for row in rows]
+    assert len(set(names)) == 2
+    assert all(name.startswith("person-") for name in names)
+    by_person = {row["annotation_id"]: row["annotator"] for row in rows}
+    for person in (ann, ben):
+        assert len({by_person[str(pk)] for pk in person.annotations.values_list("pk", flat=True)}) == 1
+    assert "ann" not in json.dumps(rows).replace("annotat", "").replace("Ann", "")
+    # Nobody can follow a person from one project to another.
+    other = make.project(annotators=[ann])
+    make.imported(other, 1)
+    make.written(make.queue(other), ann)
+    assert exported(other, format="raw")[0]["annotator"] not in names
+
+
+def test_one_queue_alone(project: Project, ann: User) -> None:
+    make.imported(project, 2)
+    one, two = make.queue(project, slug="one"), make.queue(project, slug="two")
+    make.written(one, ann, "In one.")
+    make.written(two, ann, "In two.")
+    for given in ("two", str(two.pk)):
+        (row,) = exported(project, format="sft", queue=given)
+        assert row["messages"][-1]["content"] == "In two."
+    assert len(exported(project, format="sft")) == 2
+
+
+def test_another_project_stays_out(project: Project, ann: User) -> None:
+    other = make.project(annotators=[ann])
+    for each in (project, other):
+        make.imported(each, 1)
+        make.written(make.queue(each), ann, f"In {each.slug}.")
+    for name in ("sft", "raw", "prompts"):
+        assert len(exported(project, format=name)) == 1
+    assert exported(project, format="sft")[0]["messages"][-1]["content"] == "In haiku."
+
+
+def test_prompts_of_one_queue(project: Project) -> None:
+    imported(project, {"prompt": "One?", "candidates": [{"text": "a"}, {"text": "b"}]}, {"prompt": "Two?"})
+    ranking_queue(project)
+    (row,) = exported(project, format="prompts", queue="rank")
+    assert row["prompt"][0]["content"] == "One?"
+
+
+def test_only_the_newest_version_trains_and_raw_has_all(project: Project, ann: User) -> None:
+    make.imported(project, 1)
+    first = make.written(make.queue(project), ann, "Frist.")
+    fields = ("slot_id", "annotator_id", "queue_id", "form_id", "guidelines_id")
+    Annotation.objects.create(
+        version=2, answers={"response": {"text": "First."}}, **{name: getattr(first, name) for name in fields}
+    )
+    (row,) = exported(project, format="sft")
+    assert row["messages"][-1]["content"] == "First."
+    assert [(r["version"], r["latest"]) for r in exported(project, format="raw")] == [(1, False), (2, True)]
+
+
+def test_rows_stand_in_the_order_of_their_prompts(project: Project, ann: User) -> None:
+    made = make.imported(project, 60)
+    queue = make.queue(project)
+    for _ in range(45):
+        make.written(queue, ann)
+    found = [int(row["metadata"]["prompt_id"]) for row in exported(project, format="sft")]
+    assert found == [prompt.pk for prompt in made[:45]]
+    assert exported(project, format="raw") == exported(project, format="raw")
+
+
+def test_a_prompt_with_tool_calls_leads_so_that_loaders_see_its_columns(project: Project, ann: User) -> None:
+    call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+    tools = [
+        {"role": "user", "content": "How warm?"},
+        {"role": "assistant", "content": "", "tool_calls": [call]},
+        {"role": "tool", "content": "21", "name": "f"},
+    ]
+    imported(project, {"prompt": "One?"}, {"prompt": "Two?"}, {"messages": tools}, {"prompt": "Four?"})
+    queue = make.queue(project)
+    for _ in range(4):
+        make.written(queue, ann)
+    rows = exported(project, format="sft")
+    assert rows[0]["messages"][:3] == tools
+    assert [row["messages"][0]["content"] for row in rows[1:]] == ["One?", "Two?", "Four?"]
+
+
+def test_a_ranking_leads_raw_so_that_loaders_see_the_candidates(project: Project, ann: User) -> None:
+    imported(project, {"prompt": "One?"}, {"prompt": "Two?", "candidates": [{"text": "a"}, {"text": "b"}]})
+    write, rank = make.queue(project), ranking_queue(project)
+    make.written(write, ann)
+    make.ranked(rank, ann, [["a"], ["b"]])
+    rows = exported(project, format="raw")
+    assert [row["messages"][0]["content"] for row in rows] == ["Two?", "One?"]
+    assert [len(row["candidates"]) for row in rows] == [2, 0]
+
+
+def test_every_split_has_a_leader_of_its_own(project: Project, ann: User) -> None:
+    def tools(question: str) -> list[dict[str, Any]]:
+        call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+        said = {"role": "assistant", "content": "", "tool_calls": [call]}
+        return [{"role": "user", "content": question}, said, {"role": "tool", "content": "21", "name": "f"}]
+
+    # test_policies says which of these questions is in which split.
+    imported(
+        project, {"prompt": "Question 1?"}, {"messages": tools("Question 24?")}, {"messages": tools("Question 3?")}
+    )
+    queue = make.queue(project)
+    for _ in range(3):
+        make.written(queue, ann)
+    opening = {
+        split: [row["messages"][0]["content"] for row in exported(project, format="sft", split=split)]
+        for split in ("train", "test")
+    }
+    assert opening == {"train": ["Question 3?", "Question 1?"], "test": ["Question 24?"]}
+
+
+def test_splits_share_the_prompts_out(project: Project, ann: User) -> None:
+    made = make.imported(project, 40)
+    queue = make.queue(project)
+    for _ in made:
+        make.written(queue, ann)
+    parts = [
+        {row["metadata"]["prompt_id"] for row in exported(project, format="sft", split=split)}
+        for split in ("train", "validation", "test")
+    ]
+    assert all(parts)
+    assert sum(len(part) for part in parts) == len(set.union(*parts)) == 40
+
+
+def test_what_can_be_submitted_comes_out_as_it_was(project: Project, ann: User) -> None:
+    imported(project, *({"prompt": text, "external_id": str(number)} for number, text in enumerate(AWKWARD)))
+    queue = make.queue(project)
+    for text in AWKWARD:
+        make.written(queue, ann, text)
+    rows = exported(project, format="sft")
+    assert [[m["content"] for m in row["messages"]] for row in rows] == [[text, text.strip()] for text in AWKWARD]
+
+
+# --- Empty exports ---------------------------------------------------------------------------------------------------
+
+
+def test_an_export_without_rows_is_refused_with_the_reason(project: Project, ann: User) -> None:
+    with pytest.raises(stream.EmptyExport, match="nothing to export"):
+        exported(project, format="sft")
+    make.imported(project, 1, candidates=2)
+    make.ranked(ranking_queue(project), ann, [["Answer 0 to 0", "Answer 1 to 0"]])
+    with pytest.raises(stream.EmptyExport, match="strict majority") as refused:
+        exported(project, format="sft")
+    assert refused.value.code == "empty_export"
+    wait_for_exports(0)
+
+
+def test_an_empty_split_is_refused(project: Project, ann: User) -> None:
+    make.imported(project, 1)
+    make.written(make.queue(project), ann)
+    assert len(exported(project, format="sft", split="train")) == 1
+    with pytest.raises(stream.EmptyExport, match="validation"):
+        exported(project, format="sft", split="validation")
+
+
+# --- The report ------------------------------------------------------------------------------------------------------
+
+
+def test_the_report_is_true(project: Project, ann: User) -> None:
+    make.imported(project, 3, candidates=2)
+    rank = ranking_queue(project)
+    make.ranked(rank, ann, [["Answer 0 to 0"], ["Answer 1 to 0"]])
+    make.ranked(rank, ann, [["Answer 0 to 1", "Answer 1 to 1"]])
+    choice = choices.parse(project, {"format": "preference"})
+    with closing(stream.Export(choice)) as export:
+        data = b"".join(export)
+    report = export.report
+    assert (report.rows, report.prompts, report.bytes) == (1, 1, len(data))
+    assert report.sha256 == hashlib.sha256(data).hexdigest()
+    assert report.removed == {"no_preference": 1}
+    assert stream.measure(choice) == report
+    assert any("put nothing above anything else" in line for line in report.said)
+
+
+def test_the_report_of_an_empty_export_says_what_was_left_out(project: Project, ann: User) -> None:
+    make.imported(project, 1, candidates=2)
+    make.ranked(ranking_queue(project), ann, [["Answer 0 to 0", "Answer 1 to 0"]])
+    report = stream.measure(choices.parse(project, {"format": "preference"}))
+    assert (report.rows, report.removed) == (0, {"no_preference": 1})
+
+
+def test_a_preview_is_the_beginning_of_the_file(project: Project, ann: User) -> None:
+    make.imported(project, 5)
+    queue = make.queue(project)
+    choice = choices.parse(project, {"format": "sft"})
+    assert stream.preview(choice, 3) == []
+    for _ in range(5):
+        make.written(queue, ann)
+    assert stream.preview(choice, 3) == exported(project, format="sft")[:3]
+    wait_for_exports(0)
+
+
+# --- What holds a stream together -----------------------------------------------------------------------------------
+
+
+def test_an_export_shows_one_moment(project: Project, ann: User, ben: User) -> None:
+    make.imported(project, 60)
+    queue = make.queue(project, overlap=2)
+    for _ in range(50):
+        make.written(queue, ann, "Before.")
+    with closing(stream.Export(choices.parse(project, {"format": "sft"}))) as export:
+        # Prompts that the export has still to read, and some that it will not.
+        for _ in range(60):
+            make.written(queue, ben, "Meanwhile.")
+        make.imported(project, 1, start=60)
+        rows = [json.loads(line) for line in b"".join(export).splitlines()]
+    assert [row["messages"][-1]["content"] for row in rows] == ["Before."] * 50
+    assert len(exported(project, format="sft")) == 110
+
+
+def test_an_export_cannot_write(project: Project) -> None:
+    with examples.snapshot() as own, pytest.raises(psycopg.errors.ReadOnlySqlTransaction):
+        own.execute("DELETE FROM labeling_project")
+
+
+def test_whoever_stops_reading_gives_the_connection_back(project: Project, ann: User) -> None:
+    make.imported(project, 50)
+    queue = make.queue(project)
+    for _ in range(50):
+        make.written(queue, ann)
+    export = stream.Export(choices.parse(project, {"format": "sft"}))
+    wait_for_exports(1)
+    export.close()
+    wait_for_exports(0)
+
+
+def test_a_failure_on_the_way_is_not_the_end_of_a_file(project: Project) -> None:
+    imported(project, *({"prompt": f"{number} " + "x" * 40_000} for number in range(60)))
+    export = stream.Export(choices.parse(project, {"format": "prompts"}))
+    next(export)
+    assert end_exports() == 1
+    with pytest.raises(psycopg.OperationalError):
+        for _ in export:
+            pass
+    assert export.report.sha256 == ""
+    export.close()
+
+
+# Not ru_maxrss: a child starts with that of the process that made it.
+PEAK = """
+import pathlib, re, sys
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", *sys.argv[1:]])
+status = pathlib.Path("/proc/self/status").read_text()
+print("peak", int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024)
+"""
+
+
+def peak_memory(project: Project, out: str) -> int:
+    """The most memory, in MB, that a process of its own takes to export a project."""
+    done = subprocess.run(
+        [sys.executable, "-c", PEAK, "export", project.slug, "--format", "prompts", "--out", out],
+        env=os.environ | {"DATABASE_URL": process.database_url()},
+        cwd=process.ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout.split()[-1])
+
+
+def test_memory_does_not_grow_with_the_export(project: Project, tmp_path: Path) -> None:
+    small = make.project(slug="small")
+    make.imported(small, 1)
+    for start in range(0, 600, 200):
+        imported(project, *({"prompt": f"{n} " + noise(60_000, seed=n)} for n in range(start, start + 200)))
+    little = peak_memory(small, str(tmp_path / "small.jsonl"))
+    large = peak_memory(project, str(tmp_path / "large.jsonl"))
+    assert (tmp_path / "large.jsonl").stat().st_size > 35_000_000
+    assert large - little < 20
+
+
+def noise(characters: int, *, seed: int) -> str:
+    """Text that nothing can make smaller."""
+    return random.Random(seed).randbytes(characters // 2).hex()

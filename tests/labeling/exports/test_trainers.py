@@ -1,0 +1,186 @@
+"""What comes out trains: `datasets` loads the file, TRL takes two steps, and the loss lies on what people said."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import datasets
+import pytest
+from django.core.management import call_command
+
+from labeling.importing.base import parse
+from labeling.models import Project, User
+from labeling.services import prompts
+from tests import make
+
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.slow,
+    # The libraries warn of their own affairs.
+    pytest.mark.filterwarnings("default"),
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+]
+
+REPLIES = [
+    "Because blue light scatters most.\n\n1. Sunlight comes in\n2. Blue goes everywhere",
+    "日本語で答えます。😀 Ünïcödé \u2028 and a line separator",
+    "def f(x):\n\treturn x  # <code> & \"quotes\"",
+    "null",
+]  # fmt: skip
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def project(ann: User) -> Project:
+    """Four prompts that are written and ranked; one has a system text and turns before the last question."""
+    made = make.project(annotators=[ann], slug="haiku")
+    talk = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Hello"},
+        {"role": "assistant", "content": "Hi there."},
+        {"role": "user", "content": "Question 3?"},
+    ]
+    asked: list[dict[str, Any]] = [{"prompt": f"Question {number}?"} for number in range(3)] + [{"messages": talk}]
+    for number, line in enumerate(asked):
+        line["candidates"] = [{"text": f"{REPLIES[number]} (better)"}, {"text": f"{REPLIES[number]} (worse)"}]
+    lines = [parse(line, number) for number, line in enumerate(asked, 1)]
+    prompts.import_lines(made, lines, source="jsonl", by=make.manager(made))
+    write, rank = make.queue(made, slug="write"), make.queue(made, preset="ranking", slug="rank")
+    for reply in REPLIES:
+        make.written(write, ann, reply)
+        make.ranked(rank, ann, [[f"{reply} (better)"], [f"{reply} (worse)"]])
+    return made
+
+
+def loaded(project: Project, folder: Path, **given: str) -> tuple[Any, list[dict[str, Any]]]:
+    """An export of the command as `datasets` has it, and its lines as they are."""
+    out = folder / f"{given['format']}.jsonl"
+    call_command("export", project.slug, out=str(out), **given)
+    lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
+    found = datasets.load_dataset("json", data_files=str(out), split="train", cache_dir=str(folder / "cache"))
+    assert [dict(row) for row in found] == lines
+    return found, lines
+
+
+def settings(folder: Path, **more: Any) -> dict[str, Any]:
+    """Two steps on the processor, nothing saved, nothing reported."""
+    return {
+        "output_dir": str(folder / "out"),
+        "max_steps": 2,
+        "per_device_train_batch_size": 2,
+        "max_length": 1024,
+        "logging_steps": 1,
+        "save_strategy": "no",
+        "report_to": "none",
+        "use_cpu": True,
+        "bf16": False,
+        "disable_tqdm": True,
+        **more,
+    }
+
+
+def steps_taken(trainer: Any) -> list[float]:
+    """Trains, and gives the loss of each step."""
+    trainer.train()
+    return [entry["loss"] for entry in trainer.state.log_history if "loss" in entry]
+
+
+def learnt(trainer: Any, tokenizer: Any) -> list[str]:
+    """The text that carries loss, for each row: what a model is taught to say."""
+    texts = []
+    for row in trainer.train_dataset:
+        batch = trainer.data_collator([row])
+        labels = batch["labels"][0]
+        texts.append(tokenizer.decode(labels[labels != -100]))
+    return texts
+
+
+@pytest.mark.parametrize("name", ["sft", "prompt-completion"])
+def test_demonstrations_train_and_the_loss_is_on_what_was_written(name: str, project: Project, tmp_path: Path) -> None:
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, lines = loaded(project, tmp_path, format=name)
+    tokenizer = tiny.tokenizer()
+    trainer = SFTTrainer(
+        model=tiny.model(len(tokenizer)),
+        args=SFTConfig(**settings(tmp_path, assistant_only_loss=name == "sft")),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    losses = steps_taken(trainer)
+    assert len(losses) == 2
+    assert all(0 < loss < 20 for loss in losses)
+    expected = [f"{reply}<|im_end|>" for reply in REPLIES]
+    if name == "sft":
+        # In a conversation the earlier turns of the assistant are learnt too.
+        expected[3] = f"Hi there.<|im_end|>{expected[3]}"
+        assert [line["messages"][-1]["content"] for line in lines] == REPLIES
+    assert [text.rstrip("\n") for text in learnt(trainer, tokenizer)] == expected
+
+
+def test_preferences_train_and_both_sides_are_what_was_ranked(project: Project, tmp_path: Path) -> None:
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, lines = loaded(project, tmp_path, format="preference")
+    tokenizer = tiny.tokenizer()
+    trainer = DPOTrainer(
+        model=tiny.model(len(tokenizer)),
+        ref_model=tiny.model(len(tokenizer)),
+        args=DPOConfig(**settings(tmp_path)),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    losses = steps_taken(trainer)
+    assert len(losses) == 2
+    # At the start the model prefers neither: log 2. It has to move from there.
+    assert losses[0] == pytest.approx(0.693, abs=0.01)
+    assert losses[1] != losses[0]
+    rows = list(trainer.train_dataset)
+    for row, line, reply in zip(rows, lines, REPLIES, strict=True):
+        prompt = tokenizer.decode(row["prompt_ids"])
+        assert prompt == tokenizer.apply_chat_template(line["prompt"], tokenize=False, add_generation_prompt=True)
+        assert prompt.count("Question") == 1, "the prompt stands there once"
+        for side, ids in (("better", row["chosen_ids"]), ("worse", row["rejected_ids"])):
+            assert tokenizer.decode(ids).rstrip("\n") == f"{reply} ({side})<|im_end|>"
+
+
+def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
+    from transformers import LlamaForSequenceClassification
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, _ = loaded(project, tmp_path, format="reward")
+    tokenizer = tiny.tokenizer()
+    config = tiny.model(len(tokenizer)).config
+    config.num_labels = 1
+    trainer = RewardTrainer(
+        model=LlamaForSequenceClassification(config),
+        args=RewardConfig(**settings(tmp_path)),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    assert len(steps_taken(trainer)) == 2
+    for row, reply in zip(list(trainer.train_dataset), REPLIES, strict=True):
+        assert tokenizer.decode(row["chosen_ids"]).rstrip("\n").endswith(f"{reply} (better)<|im_end|>")
+        assert tokenizer.decode(row["rejected_ids"]).rstrip("\n").endswith(f"{reply} (worse)<|im_end|>")
+
+
+def test_raw_and_prompts_load(project: Project, tmp_path: Path) -> None:
+    raw, lines = loaded(project, tmp_path, format="raw")
+    assert len(raw) == len(lines) == 8
+    asked, _ = loaded(project, tmp_path, format="prompts")
+    assert len(asked) == 4
