@@ -39,6 +39,12 @@ class Left:
     def __bool__(self) -> bool:
         return self.number > 0 or self.more
 
+    def __str__(self) -> str:
+        """The number in words: 12, 2,000+, or "some" where the seats that were looked at were all seen before."""
+        if not self.more:
+            return f"{self.number:,}"
+        return f"{self.number:,}+" if self.number else "some"
+
 
 @dataclass(frozen=True)
 class QueueWork:

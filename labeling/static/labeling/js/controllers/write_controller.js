@@ -1,0 +1,103 @@
+// A question for text: counts, and a preview by the server's own renderer.
+import { Controller } from "../../vendor/stimulus.js";
+import { bind } from "../lib/bindings.js";
+import { postFields } from "../lib/http.js";
+import { characters, codePoints, words } from "../lib/text.js";
+
+const REMEMBERED = "annotate:preview";
+const PAUSE = 300; // ms without typing before the preview follows
+
+const many = (number, one, more) => `${number.toLocaleString("en")} ${number === 1 ? one : more}`;
+
+export default class extends Controller {
+  static targets = ["text", "counts", "preview", "toggle"];
+  static values = { name: String, preview: String, min: Number, max: Number, required: Boolean };
+
+  connect() {
+    document.addEventListener("autosave:describe", this.describe);
+    if (this.hasToggleTarget) {
+      this.toggleTarget.hidden = false;
+      const fitting = matchMedia("(min-width: 64rem)").matches ? "open" : "closed";
+      this.previewTarget.hidden = (localStorage.getItem(REMEMBERED) ?? fitting) !== "open";
+      this.toggleTarget.setAttribute("aria-pressed", this.previewing);
+      this.unbind = bind(...this.bindings());
+    }
+    this.changed();
+  }
+
+  disconnect() {
+    this.unbind?.();
+    clearTimeout(this.timer);
+    document.removeEventListener("autosave:describe", this.describe);
+  }
+
+  bindings() {
+    const group = "Writing";
+    const here = () => document.activeElement === this.textTarget;
+    return [
+      { keys: ["w"], group, label: "Go to the text", run: () => this.textTarget.focus() },
+      { keys: ["Escape"], group, label: "Leave the text", run: () => this.textTarget.blur(), typing: true, when: here },
+      { keys: ["Alt+p"], group, label: "Show or hide the preview", run: () => this.toggle(), typing: true },
+    ];
+  }
+
+  changed() {
+    const text = this.textTarget.value;
+    const length = codePoints(text);
+    this.countsTarget.textContent = this.counts(text, length);
+    const fits = length >= this.minValue && (!this.maxValue || length <= this.maxValue);
+    this.dispatch("answer", {
+      prefix: "question",
+      detail: {
+        name: this.nameValue,
+        value: text === "" ? null : { text },
+        complete: fits || (!this.requiredValue && length === 0),
+      },
+    });
+    clearTimeout(this.timer);
+    if (this.previewing) this.timer = setTimeout(() => this.draw(), PAUSE);
+  }
+
+  counts(text, length) {
+    const said = [many(words(text), "word", "words"), many(characters(text), "character", "characters")];
+    if (this.minValue > 1 && length < this.minValue) said.push(`at least ${this.minValue.toLocaleString("en")}`);
+    if (this.maxValue) said.push(`at most ${this.maxValue.toLocaleString("en")}`);
+    return said.join(" · ");
+  }
+
+  get previewing() {
+    return this.hasPreviewTarget && !this.previewTarget.hidden;
+  }
+
+  toggle() {
+    this.previewTarget.hidden = !this.previewTarget.hidden;
+    this.toggleTarget.setAttribute("aria-pressed", this.previewing);
+    localStorage.setItem(REMEMBERED, this.previewing ? "open" : "closed");
+    if (this.previewing) this.draw();
+  }
+
+  async draw() {
+    const text = this.textTarget.value;
+    const place = this.previewTarget.querySelector(".prose");
+    if (!text.trim()) return place.replaceChildren();
+    try {
+      const response = await postFields(this.previewValue, { text });
+      if (!response.ok || text !== this.textTarget.value) return;
+      // The server's renderer made this HTML safe, and the content policy stands behind it.
+      place.innerHTML = await response.text();
+      place.dispatchEvent(new CustomEvent("prose:draw", { bubbles: true }));
+    } catch {
+      // Offline: the preview stays as it was, the text is safe.
+    }
+  }
+
+  restore({ detail: { answers } }) {
+    const text = answers[this.nameValue]?.text ?? "";
+    if (text !== this.textTarget.value) this.textTarget.value = text;
+    this.changed();
+  }
+
+  describe = ({ detail }) => {
+    if (detail.name === this.nameValue) detail.words = detail.value?.text ?? "";
+  };
+}

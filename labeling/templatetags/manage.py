@@ -1,0 +1,51 @@
+"""What manager pages say: progress as a picture, and stored values in words. `{% load manage %}`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from django import template
+
+from labeling.models import SlotState
+from labeling.selectors.queues import QueueCounts
+
+register = template.Library()
+
+
+@register.inclusion_tag("labeling/_seats_bar.html")
+def seats_bar(counts: QueueCounts) -> dict[str, Any]:
+    """A bar of the seats of a queue: submitted, in hand, and the rest open. Widths are percent of the whole."""
+    parts, start = [], 0.0
+    for state in (SlotState.SUBMITTED, SlotState.LEASED):
+        width = 100 * counts.slots[state] / counts.seats if counts.seats else 0
+        if width:
+            parts.append({"state": state.value, "start": f"{start:.3f}", "width": f"{width:.3f}"})
+        start += width
+    label = (
+        f"{counts.answered:,} of {counts.seats:,} submitted, {counts.slots[SlotState.LEASED]:,} in hand, "
+        f"{counts.slots[SlotState.OPEN]:,} open"
+    )
+    return {"parts": parts, "label": label}
+
+
+@register.filter
+def pretty(value: Any) -> str:
+    """A stored value as JSON that can be read."""
+    return json.dumps(value, ensure_ascii=False, indent=2)
+
+
+@register.filter
+def in_words(value: Any) -> str:
+    """A stored value on one line: text as it is, a change as “old → new”, anything else as JSON."""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, dict) and value and all(isinstance(one, list) and len(one) == 2 for one in value.values()):
+        return ", ".join(f"{name}: {in_words(old)} → {in_words(new)}" for name, (old, new) in value.items())
+    return json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def answer_templates(question_type: str) -> list[str]:
+    """How an answer is shown: in the way of its question's type where there is one, else as it is stored."""
+    return [f"labeling/answers/{question_type}.html", "labeling/answers/any.html"]

@@ -1,0 +1,41 @@
+"""The pages of the domain, by who uses them."""
+
+from django.urls import path
+
+from labeling.views import account, guidelines, home, imports, labelling, members, projects, prompts, queues
+
+urlpatterns = [
+    # Everybody
+    path("", home.home, name="home"),
+    path("login/", account.login, name="login"),
+    path("logout/", account.logout, name="logout"),
+    path("welcome/<str:uidb64>/<str:token>/", account.welcome, name="welcome"),
+    path("profile/", account.profile, name="profile"),
+    path("profile/tokens/", account.create_token, name="token-create"),
+    path("profile/tokens/<int:token_id>/revoke/", account.revoke_token, name="token-revoke"),
+    # Annotators
+    path("label/<int:queue_id>/", labelling.label, name="label"),
+    path("label/<int:queue_id>/submit/", labelling.submit, name="label-submit"),
+    path("label/<int:queue_id>/skip/", labelling.skip, name="label-skip"),
+    path("label/<int:queue_id>/leave/", labelling.leave, name="label-leave"),
+    path("label/preview/", labelling.preview, name="label-preview"),
+    # Managers
+    path("projects/new/", projects.create, name="project-create"),
+    path("projects/<slug:slug>/", projects.overview, name="project"),
+    path("projects/<slug:slug>/guidelines/", guidelines.edit, name="guidelines"),
+    path("projects/<slug:slug>/members/", members.index, name="members"),
+    path("projects/<slug:slug>/members/<int:membership_id>/invite/", members.invite, name="member-invite"),
+    path("projects/<slug:slug>/members/<int:membership_id>/remove/", members.remove, name="member-remove"),
+    path("projects/<slug:slug>/prompts/", prompts.index, name="prompts"),
+    path("projects/<slug:slug>/prompts/<int:prompt_id>/", prompts.detail, name="prompt"),
+    path("projects/<slug:slug>/imports/", imports.index, name="imports"),
+    path("projects/<slug:slug>/imports/<int:import_id>/", imports.detail, name="import"),
+    path("projects/<slug:slug>/imports/<int:import_id>/rejected/", imports.rejected, name="import-rejected"),
+    path("projects/<slug:slug>/queues/", queues.index, name="queues"),
+    path("projects/<slug:slug>/queues/new/", queues.create, name="queue-create"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/", queues.detail, name="queue"),
+    path(
+        "projects/<slug:slug>/queues/<int:queue_id>/slots/<int:slot_id>/release/", queues.release, name="slot-release"
+    ),
+    path("projects/<slug:slug>/events/", projects.event_log, name="events"),
+]

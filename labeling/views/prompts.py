@@ -1,0 +1,47 @@
+"""The prompts of a project, and everything that is known of one."""
+
+from __future__ import annotations
+
+from django.http import HttpResponse
+from django.shortcuts import render
+
+from labeling import access
+from labeling.forms import PromptFilter
+from labeling.models import Role
+from labeling.selectors import prompts as reads
+from labeling.services.prompts import provenance
+from labeling.views.pages import MemberRequest, page
+from labeling.views.paging import key_page
+
+
+@page()
+def index(request: MemberRequest, slug: str) -> HttpResponse:
+    """The prompts in the order they came, narrowed down by batch, external id and where they stand."""
+    project = access.get_project(request.user, slug, least=Role.MANAGER)
+    form = PromptFilter(request.GET, stands=[(stand.value, stand.label) for stand in reads.Stand])
+    asked = form.cleaned_data if form.is_valid() else {}
+    prompts = reads.filtered(
+        project,
+        batch=asked.get("batch", ""),
+        external_id=asked.get("external_id", ""),
+        stand=asked.get("state", ""),
+    )
+    found = key_page(prompts, request.GET)
+    context = {"project": project, "manages": True, "form": form, "page": found, "rows": reads.rows(found.rows)}
+    return render(request, "labeling/prompts.html", context | {"narrowed": any(asked.values())})
+
+
+@page()
+def detail(request: MemberRequest, slug: str, prompt_id: int) -> HttpResponse:
+    """A prompt with its candidates, where each came from, and what people answered."""
+    prompt = access.get_prompt(request.user, slug, prompt_id)
+    candidates = reads.numbered(prompt)
+    context = {
+        "project": prompt.project,
+        "manages": True,
+        "prompt": prompt,
+        "row": reads.rows([prompt])[0],
+        "candidates": [(number, one, provenance(one)) for number, one in candidates.items()],
+        "tasks": reads.tasks_of(prompt, {one.pk: number for number, one in candidates.items()}),
+    }
+    return render(request, "labeling/prompt.html", context)

@@ -1,0 +1,309 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Autosaver } from "../../labeling/static/labeling/js/lib/autosaver.js";
+
+// A server that keeps one draft as the real one does, a store, and timers that run when the test says so.
+class World {
+  constructor({ draft = null, kept = null } = {}) {
+    this.draft = draft;
+    this.kept = kept;
+    this.states = [];
+    this.sent = [];
+    this.time = Date.parse("2026-01-01T12:00:00Z");
+    this.timers = new Map();
+    this.network = true;
+    this.lost = false;
+  }
+
+  tab() {
+    const saver = new Autosaver({
+      send: (request) => this.receive(request),
+      store: {
+        read: () => this.kept,
+        write: (record) => (this.kept = structuredClone(record)),
+        remove: () => (this.kept = null),
+      },
+      tell: (state, detail) => this.states.push([state, detail]),
+      now: () => this.time,
+      after: (run, wait) => {
+        const timer = Symbol("timer");
+        this.timers.set(timer, { run, at: this.time + wait });
+        return timer;
+      },
+      cancel: (timer) => this.timers.delete(timer),
+    });
+    return saver;
+  }
+
+  begin(saver) {
+    return saver.start({
+      revision: this.draft?.revision ?? 0,
+      answers: structuredClone(this.draft?.answers ?? {}),
+      savedAt: this.draft?.saved_at ?? null,
+    });
+  }
+
+  async receive({ revision, answers }) {
+    this.sent.push(structuredClone(answers));
+    if (!this.network) throw new TypeError("the network is away");
+    if (this.gate) await this.gate;
+    if (this.lost) return { status: 409, body: { code: "lease_lost", detail: "Gone." } };
+    const stored = this.draft;
+    if (stored && revision < stored.revision) return { status: 409, body: { code: "stale_draft", draft: stored } };
+    const saved_at = new Date(this.time).toISOString();
+    this.draft = { revision: revision + 1, answers: structuredClone(answers), saved_at };
+    if (this.swallow) throw new TypeError("the answer got lost");
+    return { status: 200, body: { revision: this.draft.revision, saved_at: this.draft.saved_at, expires_at: "later" } };
+  }
+
+  // Lets time pass; timers run in their order, and what they started comes to its end.
+  async pass(milliseconds) {
+    const end = this.time + milliseconds;
+    for (;;) {
+      const due = [...this.timers].filter(([, { at }]) => at <= end).sort((one, other) => one[1].at - other[1].at)[0];
+      if (!due) break;
+      this.timers.delete(due[0]);
+      this.time = Math.max(this.time, due[1].at);
+      due[1].run();
+      await settled();
+    }
+    this.time = end;
+    await settled();
+  }
+
+  get state() {
+    return this.states.at(-1)[0];
+  }
+}
+
+const settled = () => new Promise((resolve) => setTimeout(resolve));
+const text = (words) => ({ response: { text: words } });
+
+test("what is typed is saved after a pause, once", async () => {
+  const world = new World();
+  const tab = world.tab();
+  assert.equal(world.begin(tab), null);
+  tab.change(text("H"));
+  tab.change(text("Hi"));
+  assert.equal(world.state, "unsaved");
+  await world.pass(1000);
+  assert.deepEqual(world.sent, [text("Hi")]);
+  assert.equal(world.state, "saved");
+});
+
+test("the local copy is there before the server's and goes when the server has it", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("Hi"));
+  assert.deepEqual(world.kept.answers, text("Hi"));
+  await world.pass(1000);
+  assert.equal(world.kept, null);
+});
+
+test("someone who types without a pause is saved every three seconds", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  for (let round = 1; round <= 60; round += 1) {
+    tab.change(text("x".repeat(round)));
+    await world.pass(100);
+  }
+  assert.ok(world.sent.length >= 2);
+});
+
+test("one request is under way at a time, and the newest text follows it", async () => {
+  const world = new World();
+  let open;
+  world.gate = new Promise((resolve) => (open = resolve));
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("one"));
+  await world.pass(1000);
+  tab.change(text("two"));
+  await world.pass(5000);
+  assert.equal(world.sent.length, 1);
+  open();
+  await settled();
+  await world.pass(5000);
+  assert.deepEqual(world.draft.answers, text("two"));
+  assert.equal(world.sent.length, 2);
+});
+
+test("while the network is away the text stays here, and goes out when it is back", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  tab.change(text("kept"));
+  await world.pass(10_000);
+  assert.equal(world.state, "offline");
+  assert.deepEqual(world.kept.answers, text("kept"));
+  world.network = true;
+  tab.wake();
+  await world.pass(0);
+  assert.equal(world.state, "saved");
+  assert.deepEqual(world.draft.answers, text("kept"));
+});
+
+test("tries come slower and slower while the network is away", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  tab.change(text("x"));
+  await world.pass(60_000);
+  assert.ok(world.sent.length >= 4 && world.sent.length <= 12, `${world.sent.length} tries`);
+});
+
+test("a save whose answer got lost is no conflict", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.swallow = true;
+  tab.change(text("one"));
+  await world.pass(1000);
+  world.swallow = false;
+  tab.change(text("two"));
+  await world.pass(10_000);
+  assert.equal(world.state, "saved");
+  assert.deepEqual(world.draft.answers, text("two"));
+});
+
+test("after a reload the copy that the server never got is shown again", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  tab.change(text("unsent"));
+  tab.stop();
+  world.network = true;
+  const reloaded = world.tab();
+  assert.deepEqual(world.begin(reloaded), text("unsent"));
+  await world.pass(5000);
+  assert.deepEqual(world.draft.answers, text("unsent"));
+});
+
+test("after a reload in the middle of a save the newer text is shown, without a conflict", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.swallow = true;
+  tab.change(text("one"));
+  await world.pass(1000); // the server has "one", the tab does not know
+  tab.change(text("one two"));
+  tab.stop();
+  world.swallow = false;
+  const reloaded = world.tab();
+  assert.deepEqual(world.begin(reloaded), text("one two"));
+  await world.pass(5000);
+  assert.equal(world.state, "saved");
+  assert.deepEqual(world.draft.answers, text("one two"));
+});
+
+test("a copy that the server has already is forgotten", () => {
+  const draft = { revision: 3, answers: text("same"), saved_at: "2026-01-01T11:00:00Z" };
+  const world = new World({ draft, kept: { answers: text("same"), base: 2, at: 1, sent: null } });
+  assert.equal(world.begin(world.tab()), null);
+  assert.equal(world.kept, null);
+});
+
+test("two tabs do not overwrite each other: the second is asked", async () => {
+  const world = new World();
+  const one = world.tab();
+  const other = world.tab();
+  world.begin(one);
+  world.begin(other);
+  one.change(text("from one"));
+  await world.pass(1000);
+  other.change(text("from the other"));
+  await world.pass(1000);
+  assert.equal(world.state, "conflict");
+  assert.deepEqual(world.states.at(-1)[1], { mine: text("from the other"), theirs: text("from one") });
+  assert.deepEqual(world.draft.answers, text("from one"));
+  await world.pass(60_000);
+  assert.deepEqual(world.draft.answers, text("from one"), "nothing is sent before a choice");
+});
+
+test("choosing mine puts it over the stored one", async () => {
+  const world = new World({ draft: { revision: 5, answers: text("theirs"), saved_at: "2026-01-01T11:00:00Z" } });
+  const tab = world.tab();
+  tab.start({ revision: 4, answers: text("old"), savedAt: null });
+  tab.change(text("mine"));
+  await world.pass(1000);
+  assert.equal(world.state, "conflict");
+  assert.deepEqual(tab.resolve("mine"), text("mine"));
+  await world.pass(1000);
+  assert.deepEqual(world.draft.answers, text("mine"));
+});
+
+test("choosing theirs takes the stored one", async () => {
+  const world = new World({ draft: { revision: 5, answers: text("theirs"), saved_at: "2026-01-01T11:00:00Z" } });
+  const tab = world.tab();
+  tab.start({ revision: 4, answers: text("old"), savedAt: null });
+  tab.change(text("mine"));
+  await world.pass(1000);
+  assert.deepEqual(tab.resolve("theirs"), text("theirs"));
+  tab.change(text("theirs, and more"));
+  await world.pass(1000);
+  assert.deepEqual(world.draft.answers, text("theirs, and more"));
+});
+
+test("of two versions after a reload the newer is shown and both are offered", () => {
+  const draft = { revision: 9, answers: text("server"), saved_at: "2026-01-01T11:00:00Z" };
+  const later = { answers: text("here"), base: 2, at: Date.parse("2026-01-01T11:30:00Z"), sent: null };
+  const newerHere = new World({ draft, kept: later });
+  assert.deepEqual(newerHere.begin(newerHere.tab()), text("here"));
+  assert.equal(newerHere.state, "conflict");
+  const newerThere = new World({ draft, kept: { ...later, at: Date.parse("2026-01-01T10:00:00Z") } });
+  assert.equal(newerThere.begin(newerThere.tab()), null);
+  assert.equal(newerThere.state, "conflict");
+});
+
+test("when the lease is lost, nothing more is sent and the text stays here", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.lost = true;
+  tab.change(text("a"));
+  await world.pass(1000);
+  assert.equal(world.state, "lost");
+  tab.change(text("ab"));
+  await world.pass(60_000);
+  assert.equal(world.sent.length, 1);
+  assert.deepEqual(world.kept.answers, text("ab"));
+});
+
+test("after a submit nothing is sent and no copy is left", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("done"));
+  tab.stop();
+  assert.deepEqual(world.kept.answers, text("done"));
+  tab.stop({ done: true });
+  tab.stop();
+  await world.pass(60_000);
+  assert.equal(world.kept, null);
+  assert.equal(world.sent.length, 0);
+});
+
+test("a submit that is refused lets saving go on", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("too short"));
+  tab.stop();
+  tab.resume();
+  await world.pass(2000);
+  assert.deepEqual(world.draft.answers, text("too short"));
+});
+
+test("renewing sends what is there although nothing changed", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  await tab.save({ renew: true });
+  assert.equal(world.sent.length, 1);
+  assert.equal(world.state, "saved");
+});
