@@ -713,7 +713,6 @@ class Migration(migrations.Migration):
             index=models.Index(
                 models.F("queue"),
                 models.OrderBy(models.F("priority"), descending=True),
-                models.F("seat"),
                 models.F("id"),
                 condition=models.Q(("state", "open")),
                 name="slot_next_open",

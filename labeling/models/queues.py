@@ -188,7 +188,7 @@ class Slot(models.Model):
             models.CheckConstraint(condition=~Q(state="skipped") | ~Q(skip_reason=""), name="slot_skip_has_a_reason"),
         ]
         indexes: ClassVar = [
-            models.Index("queue", F("priority").desc(), "seat", "id", condition=Q(state="open"), name="slot_next_open"),
+            models.Index("queue", F("priority").desc(), "id", condition=Q(state="open"), name="slot_next_open"),
             models.Index(fields=["queue", "lease_expires_at"], condition=Q(state="leased"), name="slot_overdue"),
             models.Index(fields=["annotator", "finished_at"], name="slot_by_annotator"),
         ]

@@ -16,10 +16,10 @@ from labeling.services.projects import guidelines_of
 from labeling.text import unfit_text
 
 # One statement picks and leases. It looks at overdue leases first (they are the oldest work) and then walks the
-# index of open slots in the order of offer: every task's first seat before any task's second, so that somebody who
-# is far ahead does not walk past the seats that they left for others. SKIP LOCKED lets any number of takers do so.
+# index of open slots in the order of offer; SKIP LOCKED lets any number of takers do so at once.
 # `OFFSET 0` keeps each NOT EXISTS a probe of the (task, annotator) index for each row that is looked at. Without
 # it the planner may turn it into a join over everything the person has ever done, which grows with their history.
+# Somebody who is far ahead of the others still walks past the seats that they left for them, one probe each.
 _TAKE = """
 WITH queue AS (
     SELECT id, form_id, lease_minutes FROM labeling_queue WHERE id = %(queue)s AND state = 'open'
@@ -41,7 +41,7 @@ WITH queue AS (
         SELECT 1 FROM labeling_slot mine
         WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s OFFSET 0
       )
-    ORDER BY s.priority DESC, s.seat, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+    ORDER BY s.priority DESC, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 )
 UPDATE labeling_slot SET
     state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s,

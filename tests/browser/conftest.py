@@ -187,8 +187,26 @@ def visitors(server: str, browser: Browser, transactional_db: None) -> Iterator[
     yield found
     for visitor in found:
         visitor.context.close()
+    _wait_for_quiet()
     for visitor in found:
         visitor.check()
+
+
+def _wait_for_quiet() -> None:
+    """Waits until the server works at nothing: a page that closes sends its last draft behind it, and the tables
+    are emptied after the test."""
+    from django.db import connection
+
+    busy = """
+        SELECT count(*) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid() AND state <> 'idle'
+    """
+    quiet, end = 0, monotonic() + 20
+    while quiet < 4 and monotonic() < end:
+        with connection.cursor() as cursor:
+            cursor.execute(busy)
+            quiet = 0 if cursor.fetchone()[0] else quiet + 1
+        sleep(0.05)
 
 
 @pytest.fixture

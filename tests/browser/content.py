@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from labeling.importing import PromptLine, Rejected
 from labeling.importing.base import parse
-from labeling.models import Project, Queue, User
-from labeling.services import prompts, queues
-from tests import make
+from labeling.models import Project, Queue, Role, User
+from labeling.services import projects, prompts, queues
 
 GUIDELINES = """\
 # What a good response is
@@ -88,6 +87,7 @@ RANKING: list[dict[str, object]] = [
 WRITING: list[dict[str, object]] = [
     {
         "external_id": "w0",
+        "priority": 5,
         "messages": [
             {"role": "user", "content": "My sourdough does not rise. What could be wrong?"},
             {"role": "assistant", "content": "Most often the starter is weak or the kitchen is cold. How warm is it?"},
@@ -114,7 +114,9 @@ def _parsed(lines: list[dict[str, object]]) -> list[PromptLine | Rejected]:
 
 def reading_room(manager: User, annotators: list[User]) -> tuple[Project, Queue, Queue]:
     """The project “Reading room” with a queue to rank in and one to write in."""
-    project = make.project(manager, annotators=annotators, slug="reading-room", guidelines=GUIDELINES)
+    project = projects.create(name="Reading room", guidelines=GUIDELINES, by=manager)
+    for annotator in annotators:
+        projects.add_member(project, email=annotator.email, role=Role.ANNOTATOR, by=manager)
     prompts.import_lines(project, _parsed(RANKING), source="jsonl", by=manager)
     rank = queues.create(project, name="Rank answers", slug="rank", preset="ranking", overlap=2, by=manager)
     queues.change(rank, state="paused", by=manager)  # prompts for writing have no candidates and stay out of it

@@ -84,6 +84,23 @@ def test_a_reload_in_the_middle_of_work_loses_nothing(visitor: Visitor, queue: Q
     page.wait_for_selector(SAVED)
 
 
+def test_how_many_are_good_enough_survives_a_reload_too(visitor: Visitor, queue: Queue, ann: User) -> None:
+    form = [{"name": "ranking", "type": "rank", "acceptable": True}, {"name": "why", "type": "comment"}]
+    page = start(visitor, make.queue(queue.project, form=form, slug="line", candidates_max=4))
+    for key in "1234":
+        page.keyboard.press(key)
+    page.get_by_label("How many places are good enough?").select_option("2")
+    page.get_by_role("textbox", name="Comment").fill("because")
+    page.reload()
+    expect(page.get_by_label("How many places are good enough?")).to_have_value("2")
+    expect(page.get_by_role("textbox", name="Comment")).to_have_value("because")
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_text("1 done today")).to_be_visible()
+    answers = Annotation.objects.get(annotator=ann).answers
+    assert answers["ranking"]["acceptable"] == 2
+    assert answers["why"] == {"text": "because"}
+
+
 def test_the_order_is_shown_and_announced(visitor: Visitor, queue: Queue) -> None:
     page = start(visitor, queue)
     for key in "2121":

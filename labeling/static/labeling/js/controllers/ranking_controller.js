@@ -44,6 +44,11 @@ export default class extends Controller {
     return { ties: this.tiesValue, most: this.keys.length };
   }
 
+  // Where the form asks how many places are good enough.
+  get line() {
+    return this.form.elements[`q.${this.nameValue}.acceptable`];
+  }
+
   step(by) {
     const most = this.keys.length;
     this.goTo(this.keys[(this.keys.indexOf(this.current) + by + most) % most]);
@@ -86,6 +91,7 @@ export default class extends Controller {
 
   // A radio button was chosen by mouse, touch or its own keys.
   chosen = ({ target }) => {
+    if (target === this.line) this.tell();
     const key = this.keys.find((one) => target.name === `q.${this.nameValue}.${one}`);
     if (key) this.set(ranking.place(this.places, key, Number(target.value), this.rules), key);
   };
@@ -123,9 +129,14 @@ export default class extends Controller {
     }
     this.mark();
     this.board.show(this.places, this.keys);
+    this.tell();
+  }
+
+  tell() {
     const groups = ranking.groups(this.places, this.keys);
     const complete = ranking.unplaced(this.places, this.keys).length === 0;
-    const value = groups.length ? { groups, places: this.places } : null;
+    const line = this.line ? { acceptable: Number(this.line.value) } : {};
+    const value = groups.length ? { groups, places: this.places, ...line } : null;
     this.dispatch("answer", {
       prefix: "question",
       detail: { name: this.nameValue, value, complete: complete || (!this.requiredValue && !value) },
@@ -140,6 +151,7 @@ export default class extends Controller {
     const answer = answers[this.nameValue];
     this.places = answer?.places ?? ranking.fromGroups(answer?.groups ?? []);
     this.current = ranking.nextUnplaced(this.places, this.keys, null) ?? this.current;
+    if (this.line) this.line.value = answer?.acceptable ?? 0;
     this.show();
   }
 
