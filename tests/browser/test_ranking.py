@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 from playwright.sync_api import Browser, Page, expect
 
-from labeling.models import Annotation, Queue, Slot, SlotState, User
+from labeling.models import Annotation, Draft, Queue, Slot, SlotState, User
 from labeling.selectors import slots as slot_reads
 from tests import make
 from tests.browser.conftest import Visitor, let_in, person
@@ -82,6 +82,20 @@ def test_a_reload_in_the_middle_of_work_loses_nothing(visitor: Visitor, queue: Q
     expect(page.get_by_role("group", name="Place of response B").get_by_label("1")).to_be_checked()
     expect(page.locator("[data-candidate=c]")).to_have_attribute("data-current", "")
     page.wait_for_selector(SAVED)
+
+
+def test_a_page_that_only_opened_changes_no_draft(visitor: Visitor, queue: Queue, ann: User) -> None:
+    page = start(visitor, queue)
+    for key in "2143":
+        page.keyboard.press(key)
+    page.wait_for_selector(SAVED)
+    stored = Draft.objects.get(annotator=ann)
+    for _ in range(2):
+        page.reload()
+        page.wait_for_timeout(2000)  # longer than a change would wait before it is saved
+        expect(page.get_by_role("group", name="Place of response A").get_by_label("2")).to_be_checked()
+    again = Draft.objects.get(annotator=ann)
+    assert (again.revision, again.answers) == (stored.revision, stored.answers)
 
 
 def test_how_many_are_good_enough_survives_a_reload_too(visitor: Visitor, queue: Queue, ann: User) -> None:

@@ -11,6 +11,8 @@ import ShortcutsController from "./controllers/shortcuts_controller.js";
 import TaskController from "./controllers/task_controller.js";
 import WriteController from "./controllers/write_controller.js";
 
+// First: the application may run already, and then questions tell what they hold as soon as they are registered.
+application.register("autosave", AutosaveController);
 application.register("keyboard", KeyboardController);
 application.register("dialog", DialogController);
 application.register("shortcuts", ShortcutsController);
@@ -20,4 +22,3 @@ application.register("clock", ClockController);
 application.register("task", TaskController);
 application.register("ranking", RankingController);
 application.register("write", WriteController);
-application.register("autosave", AutosaveController);

@@ -19,6 +19,7 @@ export default class extends Controller {
       cancel: (timer) => clearTimeout(timer),
     });
     this.answers = {};
+    this.heard = false;
     document.addEventListener("visibilitychange", this.hide);
     window.addEventListener("pagehide", this.hide);
     window.addEventListener("online", this.wake);
@@ -47,7 +48,8 @@ export default class extends Controller {
     });
     if (restored) this.restore(restored);
     // What the page shows may be newer than the draft: typed before the scripts came, or posted with a mistake in it.
-    else if (this.saver.state !== "conflict") this.saver.change(shown);
+    // Where no question has said anything, the page shows nothing yet: that is not an emptied draft.
+    else if (this.heard && this.saver.state !== "conflict") this.saver.change(shown);
   }
 
   restore(answers) {
@@ -57,6 +59,7 @@ export default class extends Controller {
 
   // From a question: {name, value}; a value of null is no answer yet.
   answered({ detail: { name, value } }) {
+    this.heard = true;
     const { [name]: _, ...rest } = this.answers;
     this.answers = value === null ? rest : { ...rest, [name]: value };
     if (this.begun) this.saver.change(this.answers);
