@@ -208,6 +208,7 @@ def test_a_reader_that_goes_away_does_no_harm(run: Run, tmp_path: Path) -> None:
     children = family(process.pid)
     assert process.stdout is not None
     process.stdout.close()
+    wait_for(ticks.exists, "the child does not begin")
     goal = ticks.stat().st_size + 500  # far more than pipes hold: the supervisor still reads
     wait_for(lambda: ticks.stat().st_size > goal, "the child is held up")
     process.terminate()

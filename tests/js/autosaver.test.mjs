@@ -307,3 +307,12 @@ test("renewing sends what is there although nothing changed", async () => {
   assert.equal(world.sent.length, 1);
   assert.equal(world.state, "saved");
 });
+
+test("a page that is swapped out before it has begun keeps and sends nothing", async () => {
+  const world = new World({ draft: { revision: 3, answers: { a: 1 }, saved_at: "2026-01-01T11:00:00Z" } });
+  const saver = world.tab();
+  await saver.save({ keepalive: true });
+  saver.stop();
+  assert.equal(world.kept, null);
+  assert.deepEqual(world.sent, []);
+});

@@ -50,8 +50,9 @@ export class Autosaver {
     return newer === kept.answers ? newer : null;
   }
 
+  // Before it has begun there is nothing to lose: a page that is swapped out at once must keep no empty copy.
   get dirty() {
-    return canonical(this.answers) !== this.saved;
+    return this.saved !== null && canonical(this.answers) !== this.saved;
   }
 
   change(answers) {
