@@ -10,11 +10,10 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
+from workers.schedule import TICK_SECONDS
 from workers.services import generations, generators
 
-TICK_SECONDS = 2.0
 WORK_SECONDS = 600.0  # one job's turn before it lets others of its queue have theirs
-
 
 # Celery tells its main process to stop, and the job runs in a child of it: made before the fork, the flag is both's.
 _stopping = multiprocessing.Event()

@@ -111,9 +111,6 @@ class SlotQuerySet(models.QuerySet["Slot"]):
     def held_by(self, user_id: int) -> SlotQuerySet:
         return self.filter(annotator_id=user_id, state=SlotState.LEASED)
 
-    def overdue(self) -> SlotQuerySet:
-        return self.filter(state=SlotState.LEASED, lease_expires_at__lt=timezone.now())
-
 
 class Slot(models.Model):
     """One seat on a task, for one annotator: `open` → `leased` → `submitted` or `skipped`.

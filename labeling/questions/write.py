@@ -35,6 +35,7 @@ def clean_written(config: Config, value: Any, *, what: str) -> dict[str, str]:
 class Write:
     name = "write"
     title = "Write a response"
+    what = "The response"  # how a mistake in an answer names it
 
     def clean_config(self, raw: Mapping[str, Any]) -> Config:
         only_known(raw, {"min_chars", "max_chars"})
@@ -44,7 +45,7 @@ class Write:
         return 0, 0
 
     def clean_answer(self, config: Config, value: Any, shown: Shown) -> dict[str, str]:
-        return clean_written(config, value, what="The response")
+        return clean_written(config, value, what=self.what)
 
     def distance(self, config: Config, one: Any, other: Any) -> float:
         """1 minus the share of words in common, in order (difflib's ratio over words)."""

@@ -152,3 +152,21 @@ def _named(value: Any, names: dict[str, str]) -> Any:
     if isinstance(value, list):
         return [_named(inner, names) for inner in value]
     return names.get(value, value) if isinstance(value, str) else value
+
+
+def provenance(candidate: Candidate) -> dict[str, Any]:
+    """Where a candidate came from, for exports and managers."""
+    return {
+        "origin": candidate.origin,
+        "model": candidate.model,
+        "revision": candidate.revision,
+        "backend": candidate.backend,
+        "generator": candidate.generator,
+        "sampling": candidate.sampling,
+        "seed": candidate.seed,
+        "prompt_tokens": candidate.prompt_tokens,
+        "completion_tokens": candidate.completion_tokens,
+        "finish_reason": candidate.finish_reason,
+        "seconds": candidate.seconds,
+        **candidate.provenance,
+    }

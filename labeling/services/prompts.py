@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import F
@@ -327,21 +326,3 @@ def set_awaited(awaited: dict[int, int]) -> None:
 def expect_candidates(project: Project, number: int) -> None:
     """How many candidates each prompt that is added from now on is going to get."""
     Project.objects.filter(pk=project.pk).update(candidates_expected=number)
-
-
-def provenance(candidate: Candidate) -> dict[str, Any]:
-    """Where a candidate came from, for exports and managers."""
-    return {
-        "origin": candidate.origin,
-        "model": candidate.model,
-        "revision": candidate.revision,
-        "backend": candidate.backend,
-        "generator": candidate.generator,
-        "sampling": candidate.sampling,
-        "seed": candidate.seed,
-        "prompt_tokens": candidate.prompt_tokens,
-        "completion_tokens": candidate.completion_tokens,
-        "finish_reason": candidate.finish_reason,
-        "seconds": candidate.seconds,
-        **candidate.provenance,
-    }

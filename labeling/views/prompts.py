@@ -9,7 +9,6 @@ from labeling import access
 from labeling.forms import PromptFilter
 from labeling.models import Role
 from labeling.selectors import prompts as reads
-from labeling.services.prompts import provenance
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
 
@@ -41,7 +40,7 @@ def detail(request: MemberRequest, slug: str, prompt_id: int) -> HttpResponse:
         "manages": True,
         "prompt": prompt,
         "row": reads.rows([prompt])[0],
-        "candidates": [(number, one, provenance(one)) for number, one in candidates.items()],
+        "candidates": [(number, one, reads.provenance(one)) for number, one in candidates.items()],
         "tasks": reads.tasks_of(prompt, {one.pk: number for number, one in candidates.items()}),
     }
     return render(request, "labeling/prompt.html", context)

@@ -1,4 +1,4 @@
-"""Alice manages, Ann annotates, Charlie is outside. Each speaks through a client that checks every answer."""
+"""Alice, Ann and Charlie speak through clients that check every answer."""
 
 from __future__ import annotations
 
@@ -7,37 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:  # pytest reads this file before Django is set up, so models are imported where they are used.
-    from labeling.models import Project, User
+    from labeling.models import User
     from tests.labeling.api.checked import CheckedClient, Speaker
-
-
-@pytest.fixture
-def alice(db: None) -> User:
-    from tests import make
-
-    return make.person("alice")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    from tests import make
-
-    return make.person("ann")
-
-
-@pytest.fixture
-def charlie(db: None) -> User:
-    from tests import make
-
-    return make.person("charlie")
-
-
-@pytest.fixture
-def project(alice: User, ann: User) -> Project:
-    """A project with the address `haiku`."""
-    from tests import make
-
-    return make.project(alice, annotators=[ann], slug="haiku")
 
 
 @pytest.fixture

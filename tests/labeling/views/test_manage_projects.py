@@ -9,16 +9,6 @@ from tests import make
 
 
 @pytest.fixture
-def alice(db: None) -> User:
-    return make.person("alice")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def project(alice: User, ann: User) -> Project:
     return make.project(alice, annotators=[ann], slug="haiku", description="Poems of three lines")
 

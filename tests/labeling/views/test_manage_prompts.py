@@ -17,21 +17,6 @@ GOOD = b'{"prompt": "One?", "external_id": "1"}\n{"prompt": "Two?", "external_id
 
 
 @pytest.fixture
-def alice(db: None) -> User:
-    return make.person("alice")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def project(alice: User, ann: User) -> Project:
-    return make.project(alice, annotators=[ann], slug="haiku")
-
-
-@pytest.fixture
 def client(alice: User) -> Client:
     """Alice's browser."""
     client = Client()

@@ -15,21 +15,6 @@ NEW = {"name": "Write", "preset": "demonstrations", "overlap": 2, "lease_minutes
 
 
 @pytest.fixture
-def alice(db: None) -> User:
-    return make.person("alice")
-
-
-@pytest.fixture
-def ann(db: None) -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def project(alice: User, ann: User) -> Project:
-    return make.project(alice, annotators=[ann], slug="haiku")
-
-
-@pytest.fixture
 def client(alice: User) -> Client:
     """Alice's browser."""
     client = Client()

@@ -3,6 +3,7 @@ import { Controller } from "../../vendor/stimulus.js";
 import { bind } from "../lib/bindings.js";
 import { Board } from "../lib/board.js";
 import * as ranking from "../lib/ranking.js";
+import { readPlaces, showPlaces } from "../lib/radios.js";
 import { rankingKeys } from "../lib/ranking_keys.js";
 
 export default class extends Controller {
@@ -15,7 +16,7 @@ export default class extends Controller {
     this.keys = this.cards.map((card) => card.dataset.candidate);
     this.letters = Object.fromEntries(this.cards.map((card) => [card.dataset.candidate, card.dataset.letter]));
     this.history = [];
-    this.places = this.read();
+    this.places = readPlaces(this.form, this.nameValue, this.keys);
     this.current = ranking.nextUnplaced(this.places, this.keys, null) ?? this.keys[0];
     const board = this.form.querySelector(`[data-rank-board="${this.nameValue}"]`);
     this.board = new Board(board, {
@@ -52,15 +53,6 @@ export default class extends Controller {
   step(by) {
     const most = this.keys.length;
     this.goTo(this.keys[(this.keys.indexOf(this.current) + by + most) % most]);
-  }
-
-  radios(key) {
-    return [...this.form.querySelectorAll(`input[name="q.${this.nameValue}.${key}"]`)];
-  }
-
-  read() {
-    const found = this.keys.map((key) => [key, this.radios(key).find((radio) => radio.checked)]);
-    return Object.fromEntries(found.filter(([, radio]) => radio).map(([key, radio]) => [key, Number(radio.value)]));
   }
 
   put(digit) {
@@ -122,11 +114,7 @@ export default class extends Controller {
   }
 
   show() {
-    for (const key of this.keys) {
-      for (const radio of this.radios(key)) radio.checked = Number(radio.value) === this.places[key];
-      const clear = this.form.querySelector(`[data-rank-clear="${this.nameValue}"][value="${key}"]`);
-      if (clear) clear.hidden = !(key in this.places);
-    }
+    showPlaces(this.form, this.nameValue, this.keys, this.places);
     this.mark();
     this.board.show(this.places, this.keys);
     this.tell();
