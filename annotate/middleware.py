@@ -9,30 +9,33 @@ from django.http.response import HttpResponseBase
 Answer = Callable[[HttpRequest], HttpResponseBase]
 
 # Scripts and styles come from our own files alone, so text that someone managed to put into a page cannot run.
-CONTENT_POLICY = "; ".join(
-    [
-        "default-src 'none'",
-        "script-src 'self'",
-        "style-src 'self'",
-        "img-src 'self' data:",
-        "font-src 'self'",
-        "connect-src 'self'",
-        "form-action 'self'",
-        "base-uri 'none'",
-        "frame-ancestors 'none'",
-        "manifest-src 'self'",
-    ]
-)
+CONTENT_POLICY = {
+    "default-src": "'none'",
+    "script-src": "'self'",
+    "style-src": "'self'",
+    "img-src": "'self' data:",
+    "font-src": "'self'",
+    "connect-src": "'self'",
+    "form-action": "'self'",
+    "base-uri": "'none'",
+    "frame-ancestors": "'none'",
+    "manifest-src": "'self'",
+}
 # What a browser could offer a page and this one never asks for.
 PERMISSIONS_POLICY = "camera=(), geolocation=(), microphone=(), payment=(), usb=()"
 
 
 def send_content_policy(get_response: Answer) -> Answer:
-    """Send the content security policy with every answer."""
+    """Send the content security policy with every answer.
+
+    A view that needs another rule for its one page says so in `response.content_policy` (`{"frame-src": "'self'"}`).
+    """
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
         response = get_response(request)
-        response.headers.setdefault("Content-Security-Policy", CONTENT_POLICY)
+        rules = CONTENT_POLICY | getattr(response, "content_policy", {})
+        policy = "; ".join(f"{name} {value}" for name, value in rules.items())
+        response.headers.setdefault("Content-Security-Policy", policy)
         response.headers.setdefault("Permissions-Policy", PERMISSIONS_POLICY)
         return response
 

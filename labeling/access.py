@@ -125,8 +125,8 @@ def get_token(user: Person, token_id: int) -> ApiToken:
 
 
 def visible_annotations(user: Person, project: Project) -> QuerySet[Annotation]:
-    """All annotations for reviewers and managers, their own for annotators."""
-    annotations = Annotation.objects.filter(queue__project=project)
+    """All annotations for reviewers and managers, their own for annotators; none that were taken back."""
+    annotations = Annotation.objects.filter(queue__project=project, undone_at__isnull=True)
     role = role_in(user, project)
     if role is None or not isinstance(user, User):
         return annotations.none()

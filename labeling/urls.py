@@ -2,7 +2,20 @@
 
 from django.urls import path
 
-from labeling.views import account, guidelines, home, imports, labelling, members, projects, prompts, queues
+from labeling.views import (
+    account,
+    form_preview,
+    forms,
+    guidelines,
+    history,
+    home,
+    imports,
+    labelling,
+    members,
+    projects,
+    prompts,
+    queues,
+)
 
 urlpatterns = [
     # Everybody
@@ -18,7 +31,13 @@ urlpatterns = [
     path("label/<int:queue_id>/submit/", labelling.submit, name="label-submit"),
     path("label/<int:queue_id>/skip/", labelling.skip, name="label-skip"),
     path("label/<int:queue_id>/leave/", labelling.leave, name="label-leave"),
+    path("label/<int:queue_id>/undo/", labelling.undo, name="label-undo"),
+    path("label/<int:queue_id>/ahead/", labelling.ahead, name="label-ahead"),
+    path("label/<int:queue_id>/ahead/leave/", labelling.ahead_leave, name="label-ahead-leave"),
+    path("label/<int:queue_id>/done/", history.index, name="label-history"),
+    path("label/<int:queue_id>/done/<int:slot_id>/", history.correct, name="label-correct"),
     path("label/preview/", labelling.preview, name="label-preview"),
+    path("projects/<slug:slug>/guidelines/met/", labelling.meet_guidelines, name="guidelines-met"),
     # Managers
     path("projects/new/", projects.create, name="project-create"),
     path("projects/<slug:slug>/", projects.overview, name="project"),
@@ -34,6 +53,8 @@ urlpatterns = [
     path("projects/<slug:slug>/queues/", queues.index, name="queues"),
     path("projects/<slug:slug>/queues/new/", queues.create, name="queue-create"),
     path("projects/<slug:slug>/queues/<int:queue_id>/", queues.detail, name="queue"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/form/", forms.edit, name="queue-form"),
+    path("projects/<slug:slug>/forms/preview/", form_preview.preview, name="form-preview"),
     path(
         "projects/<slug:slug>/queues/<int:queue_id>/slots/<int:slot_id>/release/", queues.release, name="slot-release"
     ),

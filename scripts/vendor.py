@@ -86,6 +86,18 @@ PACKAGES = [
         changes={"dist/katex.min.css": only_woff2},
         changed="`katex.css` names the woff2 fonts only",
     ),
+    Package(
+        name="diff",
+        version="9.0.0",
+        licence="BSD-3-Clause",
+        sha256="b898bf23c95594607576e25ddd4013f1d51ed0e862aaf0732815830c87b3b58f",
+        files={
+            "libesm/diff/array.js": "diff/array.js",
+            "libesm/diff/base.js": "diff/base.js",
+            "LICENSE": "diff/LICENSE",
+        },
+        why="finds what differs between two texts; loaded only when that is first asked for",
+    ),
 ]
 
 

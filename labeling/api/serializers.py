@@ -16,6 +16,8 @@ from labeling.selectors import slots
 PAGE = 100
 MAX_PAGE = 1000
 
+SETTING_KINDS = ("yes_no", "number", "texts", "choice")
+
 # DRF takes declared fields out of the class before Python sees them, so a field may be called `errors` or `source`
 # like an attribute of the class. Type checkers do not know.
 Fields = serializers.Serializer[Any]
@@ -161,6 +163,48 @@ class QueueChange(Fields):
     priority = serializers.IntegerField(required=False)
     lease_minutes = serializers.IntegerField(required=False)
     state = Known(QueueState.values, required=False)
+    preset = serializers.CharField(required=False, max_length=1000)
+    form = serializers.JSONField(required=False, help_text="A list of questions, or else `preset`: a new version.")
+
+
+class SettingChoice(Fields):
+    value = serializers.CharField()
+    title = serializers.CharField()
+
+
+class Setting(Fields):
+    """One setting that a question of this type may have beside name, type, title, help, required and show_if."""
+
+    name = serializers.CharField()
+    kind = Known(SETTING_KINDS, help_text="`texts` is a list of labels, `choice` one value of `choices`.")
+    title = serializers.CharField()
+    help = serializers.CharField(allow_blank=True)
+    default = serializers.JSONField(help_text="What it is where a form says nothing; null: no limit.")
+    least = serializers.IntegerField(
+        allow_null=True, help_text="Of a number its least value, of `texts` the fewest labels."
+    )
+    most = serializers.IntegerField(allow_null=True)
+    choices = SettingChoice(many=True)
+
+
+class QuestionType(Fields):
+    name = serializers.CharField()
+    title = serializers.CharField()
+    description = serializers.CharField()
+    settings = Setting(many=True)
+    outcomes = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="What `show_if` of a later question can ask for, each in words, where every setting is as it comes.",
+    )
+
+
+class FormPreset(Fields):
+    slug = serializers.CharField()
+    title = serializers.CharField()
+    source = serializers.CharField(help_text="Where the recipe was published.")  # type: ignore[assignment]
+    form = serializers.ListField(child=serializers.DictField())
+    candidates_min = serializers.IntegerField()
+    candidates_max = serializers.IntegerField()
 
 
 class NewQueue(Fields):
@@ -266,12 +310,15 @@ class NewDraft(Fields):
     lease = serializers.CharField(max_length=100)
     revision = serializers.IntegerField(help_text="The newest that you have seen, 0 for none.")
     answers = serializers.JSONField(help_text="By question name; may be half done.")
+    version = serializers.IntegerField(required=False, help_text="Of a correction: the version that it corrects.")
 
 
 class DraftSaved(Fields):
     revision = serializers.IntegerField()
     saved_at = serializers.DateTimeField()
-    expires_at = serializers.DateTimeField(help_text="When the renewed lease ends.")
+    expires_at = serializers.DateTimeField(
+        allow_null=True, help_text="When the renewed lease ends; null for the draft of a correction."
+    )
 
 
 class StoredDraft(DraftShown):
@@ -290,6 +337,10 @@ class Submission(Fields):
     active_seconds = serializers.FloatField(required=False, allow_null=True, help_text="Seconds of focus and use.")
 
 
+class Revision(Submission):
+    version = serializers.IntegerField(help_text="The version that is corrected.")
+
+
 class Submitted(Fields):
     annotation = serializers.IntegerField(source="pk")
     version = serializers.IntegerField()
@@ -303,6 +354,13 @@ class Skip(Fields):
 
 class Release(Fields):
     lease = serializers.CharField(max_length=100)
+
+
+class Undone(Fields):
+    slot = serializers.IntegerField(source="pk")
+    state = Known(SlotState.values)
+    lease = serializers.CharField(help_text="The new one; the old one is good no more.")
+    expires_at = serializers.DateTimeField(source="lease_expires_at")
 
 
 class SlotOutcome(Fields):

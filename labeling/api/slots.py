@@ -43,6 +43,31 @@ class Submit(ApiView):
         return Response(shapes.Submitted(annotation).data, status=201 if created else 200)
 
 
+class Revise(ApiView):
+    @describe(
+        {201: shapes.Submitted, 200: shapes.Submitted},
+        request=shapes.Revision,
+        errors=(409, 422),
+        operation_id="revise_slot",
+    )
+    def post(self, request: Request, slot_id: int) -> Response:
+        """Corrects what you submitted, until the queue closes: 201 with the new version, 200 where nothing changes."""
+        user = person(request)
+        slot = access.get_held_slot(user, slot_id)
+        annotation, created = annotations.revise(slot, **body(request, shapes.Revision), by=user)
+        return Response(shapes.Submitted(annotation).data, status=201 if created else 200)
+
+
+class Undo(ApiView):
+    @describe({200: shapes.Undone}, request=shapes.Release, errors=(409,), operation_id="undo_submit")
+    def post(self, request: Request, slot_id: int) -> Response:
+        """Takes a submit back within 30 seconds: the slot is yours again under a new lease, its answers a draft."""
+        user = person(request)
+        slot = access.get_held_slot(user, slot_id)
+        slot = annotations.undo(slot, lease=body(request, shapes.Release)["lease"], by=user)
+        return Response(shapes.Undone(slot).data)
+
+
 class Skip(ApiView):
     @describe({200: shapes.SlotOutcome}, request=shapes.Skip, errors=(409,), operation_id="skip_slot")
     def post(self, request: Request, slot_id: int) -> Response:

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from labeling.api import annotations, members, projects, prompts, queues, slots, tokens
+from labeling.api import annotations, forms, members, projects, prompts, queues, slots, tokens
 
 _project = "projects/<slug:slug>/"
 
@@ -18,10 +18,14 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_project}imports/<int:import_id>/rejected/", prompts.RejectedLines.as_view(), name="api-import-rejected"),
     path(f"{_project}queues/", queues.Queues.as_view(), name="api-queues"),
     path(f"{_project}annotations/", annotations.Annotations.as_view(), name="api-annotations"),
+    path("form-presets/", forms.FormPresets.as_view(), name="api-form-presets"),
+    path("question-types/", forms.QuestionTypes.as_view(), name="api-question-types"),
     path("queues/<int:queue_id>/", queues.QueueDetail.as_view(), name="api-queue"),
     path("queues/<int:queue_id>/next/", queues.NextSlot.as_view(), name="api-next"),
     path("slots/<int:slot_id>/draft/", slots.Draft.as_view(), name="api-draft"),
     path("slots/<int:slot_id>/submit/", slots.Submit.as_view(), name="api-submit"),
+    path("slots/<int:slot_id>/revise/", slots.Revise.as_view(), name="api-revise"),
+    path("slots/<int:slot_id>/undo/", slots.Undo.as_view(), name="api-undo"),
     path("slots/<int:slot_id>/skip/", slots.Skip.as_view(), name="api-skip"),
     path("slots/<int:slot_id>/release/", slots.Release.as_view(), name="api-release"),
 ]

@@ -73,6 +73,25 @@ class Watch:
         return said
 
 
+def about_labels(good: int, bad: int) -> list[str]:
+    """What to know about how many rows are labelled true and false."""
+    if not good or not bad:
+        only = "true" if good else "false"
+        return [f"Every row is labelled {only}: a model learns from the difference, so there must be rows of both."]
+    # TRL's advice: the weights times the numbers of rows stand in a ratio of 1 to 4/3.
+    if good > bad * 4 / 3:
+        low, high = good / bad * 3 / 4, good / bad
+        return [_uneven("true", f"undesirable_weight between {low:.3g} and {high:.3g}")]
+    if bad > good:
+        low, high = bad / good, bad / good * 4 / 3
+        return [_uneven("false", f"desirable_weight between {low:.3g} and {high:.3g}")]
+    return []
+
+
+def _uneven(label: str, advice: str) -> str:
+    return f"Most rows are labelled {label}. Give TRL’s KTOTrainer {advice}, so that both labels count alike."
+
+
 def _texts(value: Any, column: str) -> Iterator[tuple[str, str]]:
     """Every text with the path of its column, such as `messages[].content`."""
     if isinstance(value, str):

@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 from labeling.errors import Fault, Invalid
 from labeling.exports.formats import Format, get_format
-from labeling.exports.policies import Pairs, Policies, Responses, Split
+from labeling.exports.policies import Edits, Pairs, Policies, Responses, Split
 from labeling.models import Project, Queue
 
-NAMES = ("format", "queue", "pairs", "responses", "split")
+NAMES = ("format", "queue", "pairs", "edits", "responses", "split")
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -32,7 +32,9 @@ class Choice:
         """A name for the file that says what is in it."""
         parts = [self.project.slug, self.format.name]
         parts += [self.queue.slug] if self.queue else []
-        parts += [getattr(self.policies, name).value for name in self.format.uses]
+        used = [getattr(self.policies, name) for name in self.format.uses]
+        # Most projects edit nothing: their files need no word about it.
+        parts += [value for value in used if value is not Edits.OVER_ORIGINAL]
         parts += [self.policies.split.value] if self.policies.split else []
         return "-".join(parts) + ".jsonl"
 
@@ -62,6 +64,7 @@ def parse(project: Project, given: Mapping[str, str]) -> Choice:
     kind = get_format(given.get("format", ""))
     policies = Policies(
         pairs=_one_of(Pairs, given, "pairs", faults) or Pairs.BEST_VS_WORST,
+        edits=_one_of(Edits, given, "edits", faults) or Edits.OVER_ORIGINAL,
         responses=_one_of(Responses, given, "responses", faults) or Responses.ANY,
         split=_one_of(Split, given, "split", faults),
     )

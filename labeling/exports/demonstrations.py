@@ -1,4 +1,4 @@
-"""Which responses to a prompt a model should learn to give: what people wrote, or what they ranked best."""
+"""Which responses to a prompt a model should learn to give: what people wrote or edited, or what they put first."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from labeling.exports.policies import Best, Judged, Policies, Responses, best, judged, written
+from labeling.exports.answers import Judged, Text, edited, judged, written
+from labeling.exports.policies import Best, Policies, Responses, accepted, best
 from labeling.exports.records import Example
 from labeling.exports.removed import Removed
 
@@ -22,8 +23,8 @@ class Demonstration:
 def demonstrations(example: Example, policies: Policies, removed: Removed) -> Iterator[Demonstration]:
     """The responses to one prompt under the policy `responses`.
 
-    `human` gives every text that somebody wrote; `best` the candidate that stands above all others; `any` what was
-    written, or the best candidate where nothing was.
+    `human` gives every text that somebody wrote or edited; `best` the candidate that stands above all others; `any`
+    what people wrote or edited, or the best candidate where they did neither.
     """
     found = []
     if policies.responses is not Responses.BEST:
@@ -53,22 +54,44 @@ def _metadata(example: Example, **known: Any) -> dict[str, Any]:
 
 
 def _from_people(example: Example, removed: Removed) -> Iterator[Demonstration]:
-    for annotation, question, text in written(example):
-        if not text.strip():
+    given: set[str] = set()
+    for response in (*written(example), *edited(example)):
+        text, source = response.text.strip(), _source_of(response, example)
+        if not text:
             removed.add("empty_text")
-            continue
-        yield Demonstration(
-            text.strip(),
-            _metadata(
-                example,
-                task_id=annotation.task_id,
-                queue=annotation.queue,
-                question=question,
-                source="written",
-                annotation_id=str(annotation.id),
-                annotator=annotation.annotator,
-            ),
-        )
+        elif source == "approved" and text in given:
+            # Several people leave a good response as it is: that makes it no other response.
+            removed.add("duplicate")
+        else:
+            given.add(text)
+            yield _from_person(example, response, text, source)
+
+
+def _source_of(response: Text, example: Example) -> str:
+    """How a person came to a response: wrote it, edited a candidate, or approved of one by changing nothing."""
+    if response.original is None:
+        return "written"
+    same = response.text.strip() == example.candidates[response.original].text.strip()
+    return "approved" if same else "edited"
+
+
+def _from_person(example: Example, response: Text, text: str, source: str) -> Demonstration:
+    annotation = response.annotation
+    candidate = None if response.original is None else example.candidates[response.original]
+    return Demonstration(
+        text,
+        _metadata(
+            example,
+            task_id=annotation.task_id,
+            queue=annotation.queue,
+            question=response.question,
+            source=source,
+            annotation_id=str(annotation.id),
+            annotator=annotation.annotator,
+            candidate_id=str(candidate.id) if candidate else "",
+            model=candidate.model if candidate else "",
+        ),
+    )
 
 
 def _from_rankings(example: Example, removed: Removed) -> Iterator[Demonstration]:
@@ -83,12 +106,14 @@ def _from_rankings(example: Example, removed: Removed) -> Iterator[Demonstration
         removed.add("no_single_best")
         return
     group, winner = winners[0]
-    if not all(winner.acceptable for _, winner in winners):
+    text = texts[winner.candidate]
+    # Whoever was asked about this text has a say, also where it is not above all the others.
+    if not all(accepted(one, other) for other in rankings for one in other.candidates if texts[one] == text):
         removed.add("not_acceptable")
-    elif not texts[winner.candidate]:
+    elif not text:
         removed.add("empty_text")
     else:
-        yield _from_winner(example, group, winner, texts[winner.candidate])
+        yield _from_winner(example, group, winner, text)
 
 
 def _from_winner(example: Example, group: Judged, winner: Best, text: str) -> Demonstration:
@@ -100,7 +125,7 @@ def _from_winner(example: Example, group: Judged, winner: Best, text: str) -> De
             task_id=group.task_id,
             queue=group.queue,
             question=group.question,
-            source="ranked_best",
+            source=f"{group.source}_best",
             candidate_id=str(candidate.id),
             model=candidate.model,
             n_raters=winner.raters,

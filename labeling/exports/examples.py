@@ -3,6 +3,8 @@
 An export reads on a connection of its own, in one REPEATABLE READ transaction that cannot write: what people submit
 while it runs is not in it, and the request's own connection stays free for sessions and tokens. Prompts come from a
 server-side cursor along the index of (project, id); what belongs to them is fetched for many prompts at a time.
+
+An annotation that was taken back (`undone_at`) is no answer: no statement here sees it.
 """
 
 from __future__ import annotations
@@ -37,7 +39,8 @@ _ANSWERED = """
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
     JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s) OFFSET 0
+    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
+    OFFSET 0
   )
 """
 _IN_QUEUE = """
@@ -53,14 +56,18 @@ ORDER BY p.id
 """  # noqa: S608  only constants are put in
 _ANNOTATIONS = f"""
 SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version,
-       NOT EXISTS (SELECT 1 FROM labeling_annotation n WHERE n.slot_id = a.slot_id AND n.version > a.version),
+       NOT EXISTS (
+           SELECT 1 FROM labeling_annotation n
+           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL
+       ),
        a.answers, a.form_id, a.guidelines_id, s.candidate_order,
        COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
        to_char(a.created_at AT TIME ZONE 'UTC', {_UTC}), a.active_seconds
 FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
-WHERE t.prompt_id = ANY(%(prompts)s) AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
+WHERE t.prompt_id = ANY(%(prompts)s) AND a.undone_at IS NULL
+  AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
 ORDER BY t.prompt_id, a.id
 """  # noqa: S608  only a constant is put in
 _CANDIDATES = """
@@ -87,7 +94,7 @@ JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
 WHERE p.project_id = %(project)s AND (%(queue)s::bigint IS NULL OR a.queue_id = %(queue)s)
-  AND cardinality(s.candidate_order) > 0
+  AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
 

@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import SHARES, Pairs, Responses
+from labeling.exports.policies import SHARES, Edits, Pairs, Responses
 from labeling.models import Project
 
 PAIRS = {
@@ -17,10 +17,18 @@ PAIRS = {
     Pairs.ALL: "All pairs with a majority",
 }
 RESPONSES = {
-    Responses.ANY: "Written, or else ranked best",
-    Responses.HUMAN: "Written by people only",
-    Responses.BEST: "Ranked best only",
+    Responses.ANY: "Written or edited, or else the best",
+    Responses.HUMAN: "Written or edited by people only",
+    Responses.BEST: "The best of those judged only",
 }
+EDITS = {
+    Edits.OVER_ORIGINAL: "Over the response that was edited",
+    Edits.OVER_WORSE: "Over that one and those below it",
+    Edits.ONLY: "Pairs of edits only",
+    Edits.NONE: "No pairs of edits",
+}
+
+_USED = ("pairs", "edits", "responses")
 
 
 class ExportForm(forms.Form):
@@ -32,6 +40,7 @@ class ExportForm(forms.Form):
     queue = forms.ChoiceField()
     responses = forms.ChoiceField(choices=[(kind.value, title) for kind, title in RESPONSES.items()])
     pairs = forms.ChoiceField(choices=[(kind.value, title) for kind, title in PAIRS.items()])
+    edits = forms.ChoiceField(choices=[(kind.value, title) for kind, title in EDITS.items()])
     split = forms.ChoiceField(
         choices=[
             ("", "Everything in one file"),
@@ -43,6 +52,6 @@ class ExportForm(forms.Form):
         super().__init__(**kwargs)
         queues = [(queue.slug, queue.name) for queue in project.queues.order_by("pk")]
         self.fields["queue"].choices = [("", "All queues"), *queues]  # type: ignore[attr-defined]
-        used = {name: [kind.name for kind in FORMATS.values() if name in kind.uses] for name in ("pairs", "responses")}
+        used = {name: [kind.name for kind in FORMATS.values() if name in kind.uses] for name in _USED}
         for name, formats in used.items():
             self.fields[name].help_text = f"For {' and '.join(formats)}."

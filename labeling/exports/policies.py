@@ -1,15 +1,15 @@
-"""From what several people said to what a file says: consensus of rankings, choice of pairs, splits. Pure functions."""
+"""From what several people said to what a file says: consensus, choice of pairs, splits. Pure functions."""
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import combinations
 
-from labeling.exports.records import Annotation, Example, Prompt
-from labeling.questions.rank import places
+from labeling.exports.answers import Judged, Ranking
+from labeling.exports.records import Prompt
 from labeling.text import normalised, sha256
 
 
@@ -30,6 +30,15 @@ class Responses(StrEnum):
     BEST = "best"
 
 
+class Edits(StrEnum):
+    """Which pairs an edited response becomes the better side of."""
+
+    OVER_ORIGINAL = "over_original"
+    OVER_WORSE = "over_worse"
+    ONLY = "only"
+    NONE = "none"
+
+
 class Split(StrEnum):
     """A part of the dataset, by prompt."""
 
@@ -48,6 +57,7 @@ class Policies:
 
     pairs: Pairs = Pairs.BEST_VS_WORST
     responses: Responses = Responses.ANY
+    edits: Edits = Edits.OVER_ORIGINAL
     split: Split | None = None
 
 
@@ -68,37 +78,12 @@ def split_of(prompt: Prompt) -> Split:
 
 
 @dataclass(frozen=True)
-class Ranking:
-    """One person's order of candidates: the place of each id, 0 for the best, ties sharing one.
-
-    `acceptable` holds the ids that the person called good enough; None where that was not asked.
-    """
-
-    places: Mapping[int, int]
-    acceptable: frozenset[int] | None = None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """All rankings of one prompt under one question of one queue."""
-
-    queue: str
-    question: str
-    task_id: int
-    rankings: tuple[Ranking, ...]
-
-    @property
-    def candidates(self) -> list[int]:
-        """The ids that were ranked, in ascending order."""
-        return sorted({candidate for ranking in self.rankings for candidate in ranking.places})
-
-
-@dataclass(frozen=True)
 class Preference:
     """`better` stands above `worse` for a strict majority of those who ranked both.
 
     `gap` is how many places lie between them, as a mean over the raters; ties count 0 and the other way round
-    counts negative.
+    counts negative. `strength` is how much better those who agree call it, as a mean, of `strengths` degrees; `margin`
+    is the same from 0 for the weakest degree to 1 for the strongest. All are 0 where no degree was asked.
     """
 
     better: int
@@ -107,6 +92,9 @@ class Preference:
     against: int
     tied: int
     gap: float
+    strength: float = 0.0
+    strengths: int = 0
+    margin: float = 0.0
 
     @property
     def raters(self) -> int:
@@ -118,37 +106,6 @@ class Preference:
         return self.votes / self.raters
 
 
-def ranking_of(annotation: Annotation, question: str) -> Ranking:
-    """The answer to a `rank` question, with candidates' ids in place of the keys that the annotator saw."""
-    answer = annotation.answers[question]
-    line = answer.get("acceptable")
-    accepted = None
-    if line is not None:
-        accepted = frozenset(annotation.shown[key] for group in answer["groups"][:line] for key in group)
-    return Ranking({annotation.shown[key]: place for key, place in places(answer).items()}, accepted)
-
-
-def judged(example: Example) -> list[Judged]:
-    """The rankings of a prompt, grouped by queue and question, in the order in which each was first answered."""
-    found: dict[tuple[str, str], tuple[int, list[Ranking]]] = {}
-    for annotation in example.current:
-        for question in annotation.form.names_of("rank"):
-            if question in annotation.answers:
-                group = found.setdefault((annotation.queue, question), (annotation.task_id, []))
-                group[1].append(ranking_of(annotation, question))
-    return [
-        Judged(queue, question, task_id, tuple(rankings)) for (queue, question), (task_id, rankings) in found.items()
-    ]
-
-
-def written(example: Example) -> Iterator[tuple[Annotation, str, str]]:
-    """What people wrote as a response: annotation, question and text, for every `write` question that is required."""
-    for annotation in example.current:
-        for question in annotation.form.names_of("write"):
-            if annotation.form.required(question) and question in annotation.answers:
-                yield annotation, question, annotation.answers[question]["text"]
-
-
 def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
     """Every pair of candidates that a strict majority of its raters puts in the same order.
 
@@ -158,15 +115,27 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
     found = []
     candidates = sorted({candidate for ranking in rankings for candidate in ranking.places})
     for one, other in combinations(candidates, 2):
-        distances = [r.places[other] - r.places[one] for r in rankings if one in r.places and other in r.places]
+        both = [ranking for ranking in rankings if one in ranking.places and other in ranking.places]
+        distances = [ranking.places[other] - ranking.places[one] for ranking in both]
         above = sum(distance > 0 for distance in distances)
         below = sum(distance < 0 for distance in distances)
-        tied = len(distances) - above - below
-        if 2 * above > len(distances):
-            found.append(Preference(one, other, above, below, tied, sum(distances) / len(distances)))
-        elif 2 * below > len(distances):
-            found.append(Preference(other, one, below, above, tied, -sum(distances) / len(distances)))
+        tied = len(both) - above - below
+        if 2 * above > len(both):
+            found.append(Preference(one, other, above, below, tied, sum(distances) / len(both), *_degree(both, one)))
+        elif 2 * below > len(both):
+            found.append(Preference(other, one, below, above, tied, -sum(distances) / len(both), *_degree(both, other)))
     return found
+
+
+def _degree(rankings: Sequence[Ranking], better: int) -> tuple[float, int, float]:
+    """How much better those who prefer a candidate call it: the mean degree, the number of degrees, the margin."""
+    said = [ranking for ranking in rankings if ranking.strengths and ranking.places[better] == 0]
+    if not said:
+        return 0.0, 0, 0.0
+    strength = sum(ranking.strength for ranking in said) / len(said)
+    # With one degree alone there is nothing between the weakest and the strongest.
+    margin = sum((r.strength - 1) / (r.strengths - 1) for r in said if r.strengths > 1) / len(said)
+    return strength, max(ranking.strengths for ranking in said), margin
 
 
 def levels(candidates: Collection[int], preferences: Collection[Preference]) -> dict[int, int]:
@@ -229,7 +198,6 @@ class Best:
     candidate: int
     raters: int
     agreement: float
-    acceptable: bool
 
 
 def best(judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
@@ -245,19 +213,20 @@ def best(judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
         others = [other for other in candidates if texts[other] != texts[candidate]]
         if others and all((candidate, other) in won for other in others):
             agreement = min(won[candidate, other] for other in others)
-            return Best(candidate, len(judged_here.rankings), agreement, _accepted(candidate, judged_here))
+            return Best(candidate, len(judged_here.rankings), agreement)
     return None
 
 
-def verdict(candidate: int, judged_here: Judged) -> tuple[int, int] | None:
-    """How many called a candidate good enough, and how many did not. None where nobody was asked."""
+def accepted(candidate: int, judged_here: Judged) -> bool:
+    """Whether a strict majority of those who were asked did not turn a candidate down. True where nobody was asked."""
     asked = [r.acceptable for r in judged_here.rankings if r.acceptable is not None and candidate in r.places]
-    if not asked:
-        return None
-    good = sum(candidate in accepted for accepted in asked)
-    return good, len(asked) - good
+    return not asked or 2 * sum(candidate in acceptable for acceptable in asked) > len(asked)
 
 
-def _accepted(candidate: int, judged_here: Judged) -> bool:
-    votes = verdict(candidate, judged_here)
-    return votes is None or votes[0] > votes[1]
+def label_of(votes: Sequence[bool | None]) -> bool | None:
+    """What a strict majority of the people who were asked says of a response: good, bad, or None for neither."""
+    if 2 * votes.count(True) > len(votes):
+        return True
+    if 2 * votes.count(False) > len(votes):
+        return False
+    return None

@@ -2,82 +2,154 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
-from labeling.exports.policies import Judged, Policies, Preference, choose, judged, majorities, runs_in_circle
-from labeling.exports.records import Example
+from labeling.exports.answers import Judged, Text, edited, judged, rankings_of
+from labeling.exports.policies import Edits, Policies, choose, majorities, runs_in_circle
+from labeling.exports.records import Annotation, Candidate, Example
 from labeling.exports.removed import Removed
 
 
 @dataclass(frozen=True)
 class Pair:
-    """A better and a worse response, trimmed, and the votes behind it: the same metadata keys and types for all."""
+    """A better and a worse response, trimmed, and the votes behind it: the same metadata keys and types for all.
+
+    `margin` is how much better, from 0 to 1, where people were asked for a degree; 0 where they were not.
+    """
 
     chosen: str
     rejected: str
+    margin: float
     metadata: dict[str, Any]
 
 
 def pairs(example: Example, policies: Policies, removed: Removed) -> list[Pair]:
-    """The pairs of one prompt under the policy `pairs`, from all of its rankings.
+    """The pairs of one prompt: from all of its rankings under the policy `pairs`, and from edits under `edits`.
 
     Rankings of one queue and question are put together by majority. Two queues, or two candidates with one text, can
     still say opposite things: pairs that turn each other around are both left out, for a model learns nothing from
     them.
     """
-    texts = {candidate.id: candidate.text.strip() for candidate in example.candidates.values()}
-    found = [
-        (group, preference) for group in judged(example) for preference in _of_group(group, texts, policies, removed)
-    ]
-    sides = {(texts[p.better], texts[p.worse]) for _, p in found}
-    kept = [(group, p) for group, p in found if (texts[p.worse], texts[p.better]) not in sides]
+    found: list[Pair] = []
+    if policies.edits is not Edits.ONLY:
+        for group in judged(example):
+            found += _fit(_from_rankings(example, group, policies, removed), removed)
+    if policies.edits is not Edits.NONE:
+        for _, edits in groupby(sorted(edited(example), key=_asked), key=_asked):
+            found += _fit(_from_edits(example, edits, policies), removed)
+    sides = {(pair.chosen, pair.rejected) for pair in found}
+    kept = [pair for pair in found if (pair.rejected, pair.chosen) not in sides]
     removed.add("contradiction", len(found) - len(kept))
-    return [
-        Pair(
-            texts[preference.better],
-            texts[preference.worse],
-            _metadata(example, group, preference, number=len(kept)),
-        )
-        for group, preference in kept
-    ]
+    return [Pair(pair.chosen, pair.rejected, pair.margin, pair.metadata | {"n_pairs": len(kept)}) for pair in kept]
 
 
-def _of_group(group: Judged, texts: dict[int, str], policies: Policies, removed: Removed) -> list[Preference]:
-    preferences = majorities(group.rankings)
-    chosen = choose(preferences, group.candidates, policies.pairs)
-    if not chosen:
-        removed.add("circle" if runs_in_circle(preferences) else "no_preference")
-    kept: dict[tuple[str, str], Preference] = {}
-    for preference in chosen:
-        sides = texts[preference.better], texts[preference.worse]
-        if sides[0] == sides[1]:
+def _fit(pairs: Iterable[Pair], removed: Removed) -> list[Pair]:
+    """Those pairs of one question that teach something, each once."""
+    kept: dict[tuple[str, str], Pair] = {}
+    for pair in pairs:
+        sides = pair.chosen, pair.rejected
+        if pair.chosen == pair.rejected:
             removed.add("same_text")
         elif not all(sides):
             removed.add("empty_text")
         elif sides in kept:
             removed.add("duplicate")
         else:
-            kept[sides] = preference
+            kept[sides] = pair
     return list(kept.values())
 
 
-def _metadata(example: Example, group: Judged, preference: Preference, *, number: int) -> dict[str, Any]:
+def _from_rankings(example: Example, group: Judged, policies: Policies, removed: Removed) -> Iterator[Pair]:
+    preferences = majorities(group.rankings)
+    chosen = choose(preferences, group.candidates, policies.pairs)
+    if not chosen:
+        removed.add("circle" if runs_in_circle(preferences) else "no_preference")
+    for preference in chosen:
+        better, worse = example.candidates[preference.better], example.candidates[preference.worse]
+        metadata = _metadata(
+            example,
+            worse,
+            task_id=group.task_id,
+            queue=group.queue,
+            question=group.question,
+            source=group.source,
+            chosen_candidate_id=str(better.id),
+            chosen_model=better.model,
+            n_raters=preference.raters,
+            votes_chosen=preference.votes,
+            votes_rejected=preference.against,
+            votes_tied=preference.tied,
+            agreement=preference.agreement,
+            rank_gap=preference.gap,
+            strength=preference.strength,
+            strength_max=preference.strengths,
+        )
+        yield Pair(better.text.strip(), worse.text.strip(), preference.margin, metadata)
+
+
+def _asked(edit: Text) -> tuple[str, str]:
+    return edit.annotation.queue, edit.question
+
+
+def _from_edits(example: Example, edits: Iterable[Text], policies: Policies) -> Iterator[Pair]:
+    """Each edited response over its original and, if that is asked for, over what its editor put below the original."""
+    for edit in edits:
+        assert edit.original is not None
+        text = edit.text.strip()
+        below = {edit.original: 0}
+        if policies.edits is Edits.OVER_WORSE and text != example.candidates[edit.original].text.strip():
+            below |= _worse(edit.annotation, edit.original)
+        for candidate_id, distance in below.items():
+            worse = example.candidates[candidate_id]
+            metadata = _metadata(
+                example,
+                worse,
+                task_id=edit.annotation.task_id,
+                queue=edit.annotation.queue,
+                question=edit.question,
+                source="edited",
+                annotation_id=str(edit.annotation.id),
+                annotator=edit.annotation.annotator,
+                # What is edited stands one place above what it was made from.
+                rank_gap=1.0 + distance,
+            )
+            yield Pair(text, worse.text.strip(), 0.0, metadata)
+
+
+def _worse(annotation: Annotation, original: int) -> dict[int, int]:
+    """The candidates that an annotation puts below the one it edits, each with the places between."""
+    found: dict[int, int] = {}
+    for ranking in rankings_of(annotation):
+        if original in ranking.places:
+            at = ranking.places[original]
+            found |= {candidate: place - at for candidate, place in ranking.places.items() if place > at}
+    return found
+
+
+def _metadata(example: Example, worse: Candidate, **known: Any) -> dict[str, Any]:
+    """What is known of a pair. Where no votes are told there is one, of the person who made the better side."""
     return {
         "prompt_id": str(example.prompt.id),
         "external_id": example.prompt.external_id,
-        "task_id": str(group.task_id),
-        "queue": group.queue,
-        "question": group.question,
-        "chosen_candidate_id": str(preference.better),
-        "rejected_candidate_id": str(preference.worse),
-        "chosen_model": example.candidates[preference.better].model,
-        "rejected_model": example.candidates[preference.worse].model,
-        "n_raters": preference.raters,
-        "votes_chosen": preference.votes,
-        "votes_rejected": preference.against,
-        "votes_tied": preference.tied,
-        "agreement": preference.agreement,
-        "rank_gap": preference.gap,
-        "n_pairs": number,
+        "task_id": str(known["task_id"]),
+        "queue": known["queue"],
+        "question": known["question"],
+        "source": known["source"],
+        "annotation_id": known.get("annotation_id", ""),
+        "annotator": known.get("annotator", ""),
+        "chosen_candidate_id": known.get("chosen_candidate_id", ""),
+        "rejected_candidate_id": str(worse.id),
+        "chosen_model": known.get("chosen_model", ""),
+        "rejected_model": worse.model,
+        "n_raters": known.get("n_raters", 1),
+        "votes_chosen": known.get("votes_chosen", 1),
+        "votes_rejected": known.get("votes_rejected", 0),
+        "votes_tied": known.get("votes_tied", 0),
+        "agreement": known.get("agreement", 1.0),
+        "rank_gap": known["rank_gap"],
+        "strength": known.get("strength", 0.0),
+        "strength_max": known.get("strength_max", 0),
     }

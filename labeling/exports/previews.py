@@ -59,7 +59,8 @@ def is_quickly_counted(choice: Choice) -> bool:
     project = choice.project
     if choice.format.unanswered:
         return Prompt.objects.filter(project=project)[: COUNTED + 1].count() <= COUNTED
-    return Annotation.objects.filter(queue__project=project)[: COUNTED + 1].count() <= COUNTED
+    answers = Annotation.objects.filter(queue__project=project, undone_at=None)
+    return answers[: COUNTED + 1].count() <= COUNTED
 
 
 def shown(row: Row) -> ShownRow:
@@ -75,6 +76,7 @@ def _source(facts: dict[str, str]) -> str:
         "external_id": "prompt {}",
         "queue": "queue {}",
         "source": "{}",
+        "label": "label {}",
         "annotator": "{}",
         "model": "{}",
         "chosen_model": "chosen {}",
@@ -105,5 +107,7 @@ def _facts(name: str, value: Any) -> Iterator[tuple[str, str]]:
     if isinstance(value, dict):
         for inner, item in value.items():
             yield from _facts(inner, item)
+    elif isinstance(value, bool):
+        yield name, str(value).lower()
     elif value not in ("", []):
         yield name, _cut("", f"{value:.3g}" if isinstance(value, float) else str(value)).text

@@ -34,21 +34,13 @@ class Form:
     questions: tuple[Config, ...]
     as_json: str = "[]"
 
-    def names_of(self, kind: str) -> list[str]:
-        """The names of the questions of one type, in the form's order."""
-        return [question["name"] for question in self.questions if question["type"] == kind]
-
-    def required(self, name: str) -> bool:
-        """Whether every annotation has an answer to this question."""
-        return any(question["name"] == name and question["required"] for question in self.questions)
-
 
 @dataclass(frozen=True, slots=True)
 class Annotation:
     """Submitted answers. `annotator` is a pseudonym; times are ISO 8601 in UTC with microseconds, or empty.
 
     `shown` says which candidate each key of the answers means, in the order in which they stood on the screen.
-    `latest` is false for a version that a later one corrects.
+    `latest` is false for a version that a later one corrects. One that was taken back is in no export.
     """
 
     id: int

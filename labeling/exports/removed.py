@@ -8,13 +8,14 @@ from collections import Counter
 RULES: dict[str, str] = {
     "no_response": "prompts with no response of the kind that was asked for",
     "no_single_best": "prompts where no response is above all the others by a strict majority",
-    "not_acceptable": "prompts whose best response lies below the line of acceptability",
-    "no_preference": "rankings that put nothing above anything else in the way that was asked for",
+    "not_acceptable": "prompts whose best response lies below the line of acceptability, or is one of two bad ones",
+    "no_preference": "rankings and comparisons that put nothing above anything else in the way that was asked for",
     "circle": "rankings whose majorities run in a circle, so that nothing in it is best or worst",
+    "undecided": "responses that no strict majority of the raters calls good, or bad",
     "empty_text": "responses or pairs with a text that is empty or all white space",
-    "same_text": "pairs whose two texts are the same once trimmed",
-    "duplicate": "pairs that the same ranking gives twice, because two responses have the same text",
-    "contradiction": "pairs that another ranking of the same prompt turns around; neither is exported",
+    "same_text": "pairs whose two texts are the same once trimmed, such as an edit that changed nothing",
+    "duplicate": "pairs and responses that a prompt would give twice, because two responses have the same text",
+    "contradiction": "pairs and labels that other answers to the same prompt turn around; neither is exported",
 }
 
 

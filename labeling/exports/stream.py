@@ -11,11 +11,12 @@ from typing import Any
 
 from labeling.errors import Conflict
 from labeling.exports import examples
-from labeling.exports.checks import Watch
+from labeling.exports.checks import Watch, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.policies import split_of
 from labeling.exports.records import Row
 from labeling.exports.removed import RULES, Removed
+from labeling.exports.spreading import apart
 
 CHUNK = 64 * 1024  # bytes: large enough that sending is cheap, small enough that the first rows come at once
 
@@ -28,13 +29,17 @@ class EmptyExport(Conflict):
 
 @dataclass
 class Report:
-    """What came out, and what each rule left out. Complete once the export is at its end."""
+    """What came out, and what each rule left out. Complete once the export is at its end.
+
+    `labels` counts the rows that are labelled true and false, where the format has labels.
+    """
 
     choice: dict[str, str]
     rows: int = 0
     prompts: int = 0
     bytes: int = 0
     sha256: str = ""
+    labels: dict[str, int] = field(default_factory=dict)
     removed: dict[str, int] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
 
@@ -48,6 +53,8 @@ class Report:
         """The report in sentences, for a terminal or a page."""
         rows, prompts = ("row" if self.rows == 1 else "rows"), ("prompt" if self.prompts == 1 else "prompts")
         lines = [f"{self.rows:,} {rows} from {self.prompts:,} {prompts}, {self.bytes:,} bytes."]
+        if self.labels:
+            lines.append(f"{self.labels['true']:,} labelled true, {self.labels['false']:,} labelled false.")
         lines += [f"Left out: {number:,} {meaning}." for meaning, number in self.left_out]
         return lines + [f"Warning: {warning}" for warning in self.warnings]
 
@@ -65,8 +72,11 @@ def encode(row: Row) -> str:
     return line + "\n"
 
 
-def _open(choice: Choice, removed: Removed) -> Generator[tuple[int, Row], None, None]:
-    """The rows of an export, each with the id of its prompt. Holds a database connection until it ends or is closed."""
+def _open(choice: Choice, removed: Removed) -> Generator[tuple[bool, Row], None, None]:
+    """The rows of an export, each with whether it is its prompt's first.
+
+    Holds a database connection until it ends or is closed.
+    """
     split = choice.policies.split
     scope = examples.Scope(
         project_id=choice.project.pk,
@@ -75,9 +85,12 @@ def _open(choice: Choice, removed: Removed) -> Generator[tuple[int, Row], None, 
         wanted=lambda prompt: split is None or split_of(prompt) is split,
     )
     with examples.snapshot() as own:
-        for example in examples.read(own, scope):
-            for row in choice.format.rows(example, choice.policies, removed):
-                yield example.prompt.id, row
+        prompts = (choice.format.rows(example, choice.policies, removed) for example in examples.read(own, scope))
+        if choice.format.apart:
+            yield from apart(map(list, prompts))
+        else:
+            for rows in prompts:
+                yield from ((place == 0, row) for place, row in enumerate(rows))
 
 
 def _why_empty(choice: Choice, removed: Removed) -> str:
@@ -120,20 +133,21 @@ class Export:
         self._chunks.close()
         self._rows.close()
 
-    def _encoded(self, first: tuple[int, Row]) -> Generator[bytes, None, None]:
+    def _encoded(self, first: tuple[bool, Row]) -> Generator[bytes, None, None]:
         report, digest = self.report, hashlib.sha256()
-        prompt_id: int | None = None
+        labels = {True: 0, False: 0}
         waiting: list[bytes] = []
         size = 0
-        for at, row in self._with_first(first):
+        for opens, row in self._with_first(first):
             line = encode(row)
             if self._watch:
                 self._watch.see(row, line, before=report.bytes)
             data = line.encode()
             report.rows += 1
-            report.prompts += at != prompt_id
+            report.prompts += opens
             report.bytes += len(data)
-            prompt_id = at
+            if "label" in row:
+                labels[row["label"]] += 1
             waiting.append(data)
             size += len(data)
             if size >= CHUNK:
@@ -148,8 +162,11 @@ class Export:
         report.sha256 = digest.hexdigest()
         report.removed = self._removed.as_dict()
         report.warnings = self._watch.warnings() if self._watch else []
+        if any(labels.values()):
+            report.labels = {"true": labels[True], "false": labels[False]}
+            report.warnings += about_labels(labels[True], labels[False])
 
-    def _with_first(self, first: tuple[int, Row]) -> Iterator[tuple[int, Row]]:
+    def _with_first(self, first: tuple[bool, Row]) -> Iterator[tuple[bool, Row]]:
         yield first
         yield from self._rows
 
@@ -185,6 +202,7 @@ def as_json(report: Report) -> dict[str, Any]:
         "prompts": report.prompts,
         "bytes": report.bytes,
         "sha256": report.sha256,
+        "labels": report.labels,
         "removed": [{"rule": rule, "count": number, "meaning": RULES[rule]} for rule, number in report.removed.items()],
         "warnings": report.warnings,
     }

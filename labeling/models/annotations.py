@@ -20,6 +20,8 @@ class Annotation(models.Model):
     guidelines = models.ForeignKey("labeling.GuidelinesVersion", on_delete=models.PROTECT, related_name="annotations")
     active_seconds = models.FloatField(null=True, blank=True, help_text="Time of focus and use, as the page saw it.")
     created_at = models.DateTimeField(default=timezone.now)
+    # Taken back by its annotator within the first moments: kept as a record, but it is no answer any more.
+    undone_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:
         constraints: ClassVar = [

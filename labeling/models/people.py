@@ -68,6 +68,8 @@ class Membership(models.Model):
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=16, choices=Role)
     created_at = models.DateTimeField(default=timezone.now)
+    # The number of the guidelines that this person has met while labelling: a newer one is announced once.
+    guidelines_seen = models.PositiveIntegerField(default=0)
 
     class Meta:
         constraints: ClassVar = [

@@ -109,7 +109,12 @@ class SkipReason(models.TextChoices):
 
 class SlotQuerySet(models.QuerySet["Slot"]):
     def held_by(self, user_id: int) -> SlotQuerySet:
+        """What the person holds: in hand, or for after it."""
         return self.filter(annotator_id=user_id, state=SlotState.LEASED)
+
+    def in_hand_of(self, user_id: int) -> SlotQuerySet:
+        """What the person works on now."""
+        return self.held_by(user_id).filter(ahead=False)
 
 
 class Slot(models.Model):
@@ -137,6 +142,8 @@ class Slot(models.Model):
     lease = models.UUIDField(null=True, blank=True)
     lease_expires_at = models.DateTimeField(null=True, blank=True)
     leased_at = models.DateTimeField(null=True, blank=True)
+    # Leased for after the slot in hand, so that the next task is on the screen at once. Its lease is short.
+    ahead = models.BooleanField(default=False, db_default=False)
     finished_at = models.DateTimeField(null=True, blank=True)
     skip_reason = models.CharField(max_length=12, choices=SkipReason, blank=True)
     skip_comment = models.TextField(blank=True)
@@ -153,9 +160,13 @@ class Slot(models.Model):
             models.UniqueConstraint(
                 fields=["task", "seat"], condition=~Q(state="skipped"), name="slot_seat_once_per_task"
             ),
+            # One in hand, and one for after it.
             models.UniqueConstraint(
-                fields=["queue", "annotator"], condition=Q(state="leased"), name="slot_one_lease_per_person_and_queue"
+                fields=["queue", "annotator", "ahead"],
+                condition=Q(state="leased"),
+                name="slot_one_lease_per_person_and_queue",
             ),
+            models.CheckConstraint(condition=Q(ahead=False) | Q(state="leased"), name="slot_ahead_is_leased"),
             models.CheckConstraint(condition=Q(state__in=SlotState.values), name="slot_state_known"),
             models.CheckConstraint(
                 condition=(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from labeling.questions.base import Config
-from labeling.questions.write import Write
+from labeling.questions.base import Config, Setting
+from labeling.questions.write import LENGTHS, Write
 
 
 class Comment(Write):
@@ -13,7 +13,11 @@ class Comment(Write):
 
     name = "comment"
     title = "Comment"
-    what = "The comment"
+    description = "A remark or a reason, for whoever reads the answers."
+    settings: tuple[Setting, ...] = LENGTHS
+
+    def what(self, config: Config) -> str:
+        return "The comment"
 
     def distance(self, config: Config, one: Any, other: Any) -> float:
         """Remarks are not compared: 0 for the same text, 1 otherwise."""

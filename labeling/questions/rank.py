@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from itertools import combinations
 from typing import Any
 
-from labeling.questions.base import Config, QuestionError, Shown, only_known, yes_or_no
-
-MOST = 9  # one digit key for each place
+from labeling.questions.base import MOST_CANDIDATES, Config, QuestionError, Setting, Shown, clean_settings
 
 
 def places(answer: Mapping[str, Any]) -> dict[str, int]:
@@ -19,16 +17,23 @@ def places(answer: Mapping[str, Any]) -> dict[str, int]:
 class Rank:
     name = "rank"
     title = "Rank the responses"
+    description = "All responses in order, best first, with ties and a line of acceptability if you like."
+    settings: tuple[Setting, ...] = (
+        Setting("ties", "yes_no", "Responses may share a place", default=True),
+        Setting(
+            "acceptable",
+            "yes_no",
+            "Ask how many are good enough",
+            default=False,
+            help="A line below which no response is good enough to learn from.",
+        ),
+    )
 
     def clean_config(self, raw: Mapping[str, Any]) -> Config:
-        only_known(raw, {"ties", "acceptable"})
-        return {
-            "ties": yes_or_no(raw, "ties", default=True),
-            "acceptable": yes_or_no(raw, "acceptable", default=False),
-        }
+        return clean_settings(self.settings, raw)
 
     def candidates(self, config: Config) -> tuple[int, int]:
-        return 2, MOST
+        return 2, MOST_CANDIDATES
 
     def clean_answer(self, config: Config, value: Any, shown: Shown) -> dict[str, Any]:
         if not isinstance(value, Mapping) or not set(value) <= {"groups", "acceptable"} or "groups" not in value:
@@ -60,6 +65,22 @@ class Rank:
                 raise QuestionError(f"Say how many places are good enough: 0 to {len(groups)}.", "acceptable")
             answer["acceptable"] = line
         return answer
+
+    def outcomes(self, config: Config) -> dict[str, str]:
+        found = {"answered": "was answered"}
+        if config["ties"]:
+            found["tie"] = "some share a place"
+        if config["acceptable"]:
+            found |= {"none_acceptable": "none is good enough", "some_acceptable": "one at least is good enough"}
+        return found
+
+    def outcome(self, config: Config, answer: Any) -> set[str]:
+        found = {"answered"}
+        if config["ties"] and any(len(group) > 1 for group in answer["groups"]):
+            found.add("tie")
+        if config["acceptable"]:
+            found.add("some_acceptable" if answer["acceptable"] else "none_acceptable")
+        return found
 
     def distance(self, config: Config, one: Any, other: Any) -> float:
         """Kendall distance with penalty 1/2 for a pair tied in one ranking only (Fagin et al. 2004), over all pairs."""

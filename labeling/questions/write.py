@@ -1,4 +1,4 @@
-"""`write`: the annotator writes a response in their own words."""
+"""`write`: the annotator writes a response, or a new user prompt, in their own words."""
 
 from __future__ import annotations
 
@@ -6,47 +6,82 @@ import difflib
 from collections.abc import Mapping
 from typing import Any
 
-from labeling.questions.base import MAX_TEXT, Config, QuestionError, Shown, clean_text, only_known, whole_number
+from labeling.questions.base import (
+    ANSWERED,
+    MAX_TEXT,
+    Config,
+    QuestionError,
+    Setting,
+    Shown,
+    clean_settings,
+    clean_text,
+)
+
+LENGTHS = (
+    Setting("min_chars", "number", "At least so many characters", default=1, low=0, high=MAX_TEXT),
+    Setting("max_chars", "number", "At most so many characters", default=None, low=1, high=MAX_TEXT),
+)
+MODE = Setting(
+    "mode",
+    "choice",
+    "What is written",
+    default="response",
+    choices=(("response", "a response to the prompt"), ("prompt", "a new user prompt")),
+    titles={"prompt": "Write a new user prompt"},
+)
 
 
-def clean_lengths(raw: Mapping[str, Any], *, default_min: int) -> Config:
-    """`min_chars` and `max_chars` of a question that asks for text. `max_chars` None: no limit but the platform's."""
-    low = whole_number(raw, "min_chars", low=0, high=MAX_TEXT, default=default_min)
-    high = whole_number(raw, "max_chars", low=1, high=MAX_TEXT, default=None)
-    if low is not None and high is not None and low > high:
+def clean_lengths(config: Config) -> Config:
+    """The configuration, if its lengths fit together. `max_chars` None: no limit but the platform's."""
+    low, high = config["min_chars"], config["max_chars"]
+    if high is not None and low > high:
         raise QuestionError("“min_chars” is larger than “max_chars”.", "min_chars")
-    return {"min_chars": low, "max_chars": high}
+    return config
 
 
-def clean_written(config: Config, value: Any, *, what: str) -> dict[str, str]:
-    """`{"text"}` within the question's lengths. Kept to the letter but for the white space around it."""
-    if not isinstance(value, Mapping) or set(value) != {"text"}:
-        raise QuestionError('The answer must be {"text": …}.')
-    text = clean_text(value["text"], what=what).strip()
+def clean_length(config: Config, value: Any, *, what: str) -> str:
+    """A text within the question's lengths. Kept to the letter but for the white space around it."""
+    text = clean_text(value, what=what).strip()
     if len(text) < config["min_chars"]:
         if not text:
             raise QuestionError(f"{what} is empty.")
         raise QuestionError(f"{what} has {len(text)} characters; at least {config['min_chars']} are asked for.")
     if config["max_chars"] is not None and len(text) > config["max_chars"]:
         raise QuestionError(f"{what} has {len(text):,} characters; at most {config['max_chars']:,} are allowed.")
-    return {"text": text}
+    return text
+
+
+def words_apart(one: str, other: str) -> float:
+    """1 minus the share of words in common, in order (difflib's ratio over words)."""
+    return 1 - difflib.SequenceMatcher(None, one.split(), other.split(), autojunk=False).ratio()
 
 
 class Write:
     name = "write"
     title = "Write a response"
-    what = "The response"  # how a mistake in an answer names it
+    description = "A text in the annotator’s own words: a demonstration, or a new prompt."
+    settings: tuple[Setting, ...] = (MODE, *LENGTHS)
 
     def clean_config(self, raw: Mapping[str, Any]) -> Config:
-        only_known(raw, {"min_chars", "max_chars"})
-        return clean_lengths(raw, default_min=1)
+        return clean_lengths(clean_settings(self.settings, raw))
 
     def candidates(self, config: Config) -> tuple[int, int]:
         return 0, 0
 
+    def what(self, config: Config) -> str:
+        """How a mistake in an answer names the text."""
+        return "The prompt" if config.get("mode") == "prompt" else "The response"
+
     def clean_answer(self, config: Config, value: Any, shown: Shown) -> dict[str, str]:
-        return clean_written(config, value, what=self.what)
+        if not isinstance(value, Mapping) or set(value) != {"text"}:
+            raise QuestionError('The answer must be {"text": …}.')
+        return {"text": clean_length(config, value["text"], what=self.what(config))}
+
+    def outcomes(self, config: Config) -> dict[str, str]:
+        return dict(ANSWERED)
+
+    def outcome(self, config: Config, answer: Any) -> set[str]:
+        return set(ANSWERED) if answer["text"] else set()
 
     def distance(self, config: Config, one: Any, other: Any) -> float:
-        """1 minus the share of words in common, in order (difflib's ratio over words)."""
-        return 1 - difflib.SequenceMatcher(None, one["text"].split(), other["text"].split(), autojunk=False).ratio()
+        return words_apart(one["text"], other["text"])

@@ -34,7 +34,8 @@ STEPS_BASE = 5_000
 STEPS_PER_CHARACTER = 1
 MAX_TOKENS = 60_000
 
-_DIRECTED = ("p", "h3", "h4", "h5", "h6", "ul", "ol", "blockquote", "table")
+_HEADINGS = ("h3", "h4", "h5", "h6")
+_DIRECTED = ("p", *_HEADINGS, "ul", "ol", "blockquote", "table")
 _TAGS = {
     *("br", "hr", "li", "pre", "code", "em", "strong", "s", "a", "thead", "tbody", "tr", "th", "td", "span", "div"),
     *_DIRECTED,
@@ -42,8 +43,8 @@ _TAGS = {
 
 
 def _keep_attribute(tag: str, attribute: str, value: str) -> str | None:
-    # An address without a scheme would lead into this site, dressed as part of a response.
-    if attribute == "href" and not re.match(r"(https?|mailto):", value, re.IGNORECASE):
+    # An address without a scheme would lead into this site, dressed as part of a response, and so would `https:/here`.
+    if attribute == "href" and not re.match(r"https?://|mailto:", value, re.IGNORECASE):
         return None
     if attribute == "start" and not re.fullmatch(r"\d{1,9}", value):
         return None
@@ -60,6 +61,7 @@ _CLEANER = nh3.Cleaner(
         "th": {"align-right", "align-center"},
         "td": {"align-right", "align-center"},
         "p": {"prose__note"},
+        **{tag: {f"level-{level}" for level in range(1, 7)} for tag in _HEADINGS},
     },
     attribute_filter=_keep_attribute,
     url_schemes={"http", "https", "mailto"},
@@ -89,17 +91,36 @@ def _count_block(state: StateBlock, start_line: int, end_line: int, silent: bool
     return _count(state.env)
 
 
-def _settle_blocks(state: StateCore) -> None:
-    """Headings go below the page's own; each outer block finds its own direction; alignment is a class, no style."""
-    for token in state.tokens:
+def _settle_headings(tokens: Sequence[Token]) -> None:
+    """Headings go below the page's own, and none is more than one level below the one before it, so that the page
+    keeps an outline. How they look goes by the level that was written: it is a class.
+    """
+    above: list[int] = []  # the levels, as written, of the headings that this one stands below
+    for token in tokens:
+        if token.type == "heading_open":
+            level = int(token.tag[1])
+            while above and above[-1] >= level:
+                above.pop()
+            above.append(level)
+            token.attrSet("class", f"level-{level}")
         if token.type in ("heading_open", "heading_close"):
-            token.tag = f"h{min(6, int(token.tag[1]) + 2)}"
+            token.tag = _HEADINGS[min(len(above), len(_HEADINGS)) - 1]
+
+
+def _settle_blocks(state: StateCore) -> None:
+    """Each outer block finds its own direction; alignment is a class, no style; an empty corner of a table heads
+    nothing.
+    """
+    _settle_headings(state.tokens)
+    for place, token in enumerate(state.tokens):
         if token.level == 0 and token.nesting == 1:
             token.attrSet("dir", "auto")
         if token.type in ("th_open", "td_open"):
             side = str(token.attrs.pop("style", "")).rpartition(":")[2]
             if side in ("right", "center"):
                 token.attrSet("class", f"align-{side}")
+        if token.type == "th_open" and not state.tokens[place + 1].content.strip():
+            token.tag = state.tokens[place + 2].tag = "td"
 
 
 def _code(self: RendererHTML, tokens: Sequence[Token], index: int, options: Any, env: Any) -> str:

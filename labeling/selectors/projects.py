@@ -81,6 +81,11 @@ def members(project: Project) -> QuerySet[Membership]:
     return Membership.objects.filter(project=project).select_related("user").order_by(order, "user__email")
 
 
+def guidelines_seen(project: Project, user: User) -> int | None:
+    """The number of the guidelines that a member has met while labelling, 0 for none; None for who is no member."""
+    return Membership.objects.filter(project=project, user=user).values_list("guidelines_seen", flat=True).first()
+
+
 def guidelines_versions(project: Project) -> QuerySet[GuidelinesVersion]:
     """Every text that the guidelines had, the newest first, without the texts."""
     return GuidelinesVersion.objects.filter(project=project).defer("text").order_by("-number")

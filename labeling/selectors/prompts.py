@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -86,7 +86,9 @@ def rows(prompts: Sequence[Prompt]) -> list[PromptRow]:
 
 @dataclass(frozen=True)
 class Answer:
-    """One question's answer, for reading. `value` names candidates by number where the stored one has keys."""
+    """One question's answer, for reading. `value` names candidates by number where the stored one has keys; that of an
+    edit also has the `original`, and each mark its `quote`.
+    """
 
     title: str
     type: str
@@ -119,11 +121,14 @@ def tasks_of(prompt: Prompt, numbers: dict[int, int]) -> list[TaskRow]:
     slots = Slot.objects.filter(task__in=found).select_related("annotator", "form").order_by("seat", "pk")
     newest = {
         annotation.slot_id: annotation
-        for annotation in Annotation.objects.filter(slot__task__in=found).select_related("form").order_by("version")
+        for annotation in Annotation.objects.filter(slot__task__in=found, undone_at__isnull=True)
+        .select_related("form")
+        .order_by("version")
     }
+    texts = _texts(prompt, newest.values())
     for slot in slots:
         annotation = newest.get(slot.pk)
-        answers = tuple(_readable(annotation, slot, numbers)) if annotation else ()
+        answers = tuple(_readable(annotation, slot, numbers, texts)) if annotation else ()
         found[slot.task_id].slots.append(SlotRow(slot, annotation, answers))
     return list(found.values())
 
@@ -133,25 +138,62 @@ def numbered(prompt: Prompt) -> dict[int, Candidate]:
     return dict(enumerate(Candidate.objects.filter(prompt=prompt).order_by("pk"), start=1))
 
 
-def _readable(annotation: Annotation, slot: Slot, numbers: dict[int, int]) -> list[Answer]:
-    names = {key: f"Candidate {numbers.get(pk, '?')}" for key, pk in candidate_ids_by_key(slot).items()}
-    return [
-        Answer(question["title"], question["type"], _named(annotation.answers[question["name"]], names))
-        for question in annotation.form.questions
-        if question["name"] in annotation.answers
-    ]
+def _texts(prompt: Prompt, annotations: Iterable[Annotation]) -> dict[int, str]:
+    """The texts of the prompt's candidates by their ids, where an answer is about parts of them; else nothing."""
+    asked = {question["type"] for annotation in annotations for question in annotation.form.questions}
+    if asked.isdisjoint(_BESIDE):
+        return {}
+    return dict(Candidate.objects.filter(prompt=prompt).values_list("pk", "text"))
 
 
-def _named(value: Any, names: dict[str, str]) -> Any:
-    """An answer with its candidates' keys, wherever they stand, as names. Texts that people wrote stay."""
+def _readable(annotation: Annotation, slot: Slot, numbers: dict[int, int], texts: dict[int, str]) -> list[Answer]:
+    ids = candidate_ids_by_key(slot)
+    names = {key: f"Candidate {numbers.get(pk, '?')}" for key, pk in ids.items()}
+    return readable(annotation, names, {key: texts.get(pk, "") for key, pk in ids.items()})
+
+
+def readable(annotation: Annotation, names: dict[str, str], texts: Mapping[str, str]) -> list[Answer]:
+    """The answers in the form's order, for reading. `names` and `texts` of the candidates by their keys."""
+    found = []
+    for question in annotation.form.questions:
+        if question["name"] not in annotation.answers:
+            continue
+        value = annotation.answers[question["name"]]
+        if question["type"] in _BESIDE:
+            value = _BESIDE[question["type"]](value, texts)
+        found.append(Answer(question["title"], question["type"], _named(value, names)))
+    return found
+
+
+def _with_original(value: Any, texts: Mapping[str, str]) -> Any:
+    # As a field for text would hold it: what the edit began with.
+    original = texts.get(value["candidate"], "")
+    return {**value, "original": original.replace("\r\n", "\n").replace("\r", "\n").strip()}
+
+
+def _with_quotes(value: Any, texts: Mapping[str, str]) -> Any:
+    return {
+        key: [{**mark, "quote": texts.get(key, "")[mark["start"] : mark["end"]]} for mark in marks]
+        for key, marks in value.items()
+    }
+
+
+# What is shown beside the answers of a type: of the candidates' texts, by their keys.
+_BESIDE: dict[str, Callable[[Any, Mapping[str, str]], Any]] = {"edit": _with_original, "spans": _with_quotes}
+
+# The parts of answers whose values are keys of candidates. Anywhere else a text that looks like a key is a text.
+_POINTING = ("candidate", "groups", "preferred")
+
+
+def _named(value: Any, names: Mapping[str, str], *, pointing: bool = False) -> Any:
+    """An answer with its candidates' keys as names, wherever they stand. Texts, labels and options stay."""
     if isinstance(value, dict):
         return {
-            names.get(name, name): inner if name in ("text", "comment") else _named(inner, names)
-            for name, inner in value.items()
+            names.get(part, part): _named(inner, names, pointing=part in _POINTING) for part, inner in value.items()
         }
     if isinstance(value, list):
-        return [_named(inner, names) for inner in value]
-    return names.get(value, value) if isinstance(value, str) else value
+        return [_named(inner, names, pointing=pointing) for inner in value]
+    return names.get(value, value) if pointing and isinstance(value, str) else value
 
 
 def provenance(candidate: Candidate) -> dict[str, Any]:

@@ -59,7 +59,7 @@ def counts(queues: Sequence[Queue]) -> dict[int, QueueCounts]:
         tasks[pk][state] = number
     for pk, state, number in _grouped(Slot.objects.filter(queue__in=ids), "queue_id", "state"):
         slots[pk][state] = number
-    annotations = dict(_grouped(Annotation.objects.filter(queue__in=ids), "queue_id"))
+    annotations = dict(_grouped(Annotation.objects.filter(queue__in=ids, undone_at__isnull=True), "queue_id"))
     return {
         pk: QueueCounts(
             tasks=sum(tasks[pk].values()),

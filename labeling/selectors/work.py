@@ -54,6 +54,7 @@ class QueueWork:
     left: Left
     in_hand: bool
     done_today: int
+    done_sitting: int = 0
 
 
 @dataclass(frozen=True)
@@ -71,9 +72,11 @@ class ProjectWork:
 
 def left_for(queue: Queue, user: User) -> Left:
     """What `take_next` would give this person in this queue, one after the other. Looks at SCAN seats at most."""
-    held = Slot.objects.held_by(user.pk).filter(queue=queue).count() if queue.state != QueueState.CLOSED else 0
     if queue.state != QueueState.OPEN:
-        return Left(held)
+        # What is in hand in a paused queue may be finished; what was kept for after it may not be begun.
+        paused = queue.state == QueueState.PAUSED
+        return Left(Slot.objects.in_hand_of(user.pk).filter(queue=queue).count() if paused else 0)
+    held = Slot.objects.held_by(user.pk).filter(queue=queue).count()
     with connection.cursor() as cursor:
         cursor.execute(_LEFT, {"queue": queue.pk, "user": user.pk, "scan": SCAN})
         seen, fresh = cursor.fetchone() or (0, 0)
@@ -85,13 +88,14 @@ def done_since(queue: Queue, user: User, moment: datetime) -> int:
     return Slot.objects.filter(queue=queue, annotator=user, state=SlotState.SUBMITTED, finished_at__gte=moment).count()
 
 
-def in_queue(queue: Queue, user: User, *, since: datetime) -> QueueWork:
-    """The queue as the person sees it. `since` is when their day began."""
+def in_queue(queue: Queue, user: User, *, since: datetime, sitting: datetime | None = None) -> QueueWork:
+    """The queue as the person sees it. `since` is when their day began, `sitting` when they sat down to label."""
     return QueueWork(
         queue=queue,
         left=left_for(queue, user),
-        in_hand=Slot.objects.held_by(user.pk).filter(queue=queue).exists(),
+        in_hand=Slot.objects.in_hand_of(user.pk).filter(queue=queue).exists(),
         done_today=done_since(queue, user, since),
+        done_sitting=done_since(queue, user, sitting) if sitting else 0,
     )
 
 

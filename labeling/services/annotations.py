@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import math
 import uuid
+from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, transaction
+from django.db.models import Max
 from django.utils import timezone
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import Annotation, Draft, Slot, SlotState, Task, User
+from labeling.models import Annotation, Draft, QueueState, Slot, SlotState, Task, TaskState, User
+from labeling.selectors import annotations as reads
 from labeling.selectors import slots as slot_reads
-from labeling.services import events, slots
+from labeling.services import events, projects, slots
+
+# How long a submit can be taken back, and how long the request for it may take.
+UNDO = timedelta(seconds=30)
+_GRACE = timedelta(seconds=10)
 
 
 def clean_seconds(value: Any) -> float | None:
@@ -41,7 +48,7 @@ def submit(
     """
     slot = slots.locked(slot, lease, by=by)
     if slot.state == SlotState.SUBMITTED:
-        return Annotation.objects.filter(slot=slot).order_by("-version")[:1].get(), False
+        return _current(slot), False
     if slot.state == SlotState.SKIPPED:
         raise Conflict("This task was skipped, so it cannot be submitted.")
     if slot.form is None or slot.guidelines is None:
@@ -51,15 +58,140 @@ def submit(
         slot=slot,
         annotator=by,
         queue=slot.queue,
+        version=_next_version(slot),
         answers=cleaned,
         form=slot.form,
         guidelines=slot.guidelines,
         active_seconds=clean_seconds(active_seconds),
     )
-    slot.state, slot.finished_at = SlotState.SUBMITTED, timezone.now()
-    slot.save(update_fields=["state", "finished_at"])
+    slot.state, slot.ahead, slot.finished_at = SlotState.SUBMITTED, False, timezone.now()
+    slot.save(update_fields=["state", "ahead", "finished_at"])
     Draft.objects.filter(slot=slot, annotator=by).delete()
     # Two last submits at once must see each other: the lock on the task's row puts them in line.
     slots.settle_task(Task.objects.select_for_update(no_key=True).get(pk=slot.task_id))
+    projects.meet_guidelines(slot.queue.project, slot.guidelines.number, by=by)
     events.record("annotation.submitted", annotation, by=by, project=slot.queue.project, slot=slot.pk)
     return annotation, True
+
+
+def _next_version(slot: Slot) -> int:
+    newest = Annotation.objects.filter(slot=slot).aggregate(version=Max("version"))["version"]
+    return int(newest or 0) + 1
+
+
+def _current(slot: Slot) -> Annotation:
+    found = reads.current(slot)
+    if found is None:
+        raise AssertionError("a submitted slot has an annotation")
+    return found
+
+
+def undo(slot: Slot, *, lease: str | uuid.UUID, by: User) -> Slot:
+    """Takes a submit back within its first moments: the slot is in hand again under a new lease, its answers a draft.
+
+    What is in hand meanwhile is kept for after it. The annotation stays as a record, marked undone. Raises LeaseLost,
+    or Conflict when it is too late: the time is over, the answers were corrected since, or the queue is closed.
+    """
+    for _ in range(3):
+        try:
+            with transaction.atomic():
+                return _undo(slot, lease, by=by)
+        except IntegrityError:
+            # The same person took another slot in hand at this very moment: it is put aside at the next try.
+            continue
+    raise Conflict("You take tasks somewhere else at this moment. Try again.")
+
+
+def _undo(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
+    # It moves two slots of one person: one undo at a time, so that two never wait for each other.
+    User.objects.select_for_update(no_key=True).get(pk=by.pk)
+    slot = slots.locked(slot, lease, by=by)
+    if slot.state != SlotState.SUBMITTED or slot.finished_at is None:
+        raise Conflict(f"There is nothing to take back: this task is {slot.state}.")
+    annotation = _current(slot)
+    if slot.queue.state == QueueState.CLOSED:
+        raise Conflict("The queue is closed, so what was submitted stays as it is.")
+    if timezone.now() - slot.finished_at > UNDO + _GRACE:
+        raise Conflict(
+            f"It was submitted more than {UNDO.seconds} seconds ago. Correct it in the list of what you have done."
+        )
+    if Annotation.objects.filter(slot=slot, undone_at__isnull=True).count() > 1:
+        raise Conflict("It was corrected since. Correct it again in the list of what you have done.")
+    slots.put_aside(slot.queue, by=by)
+    now = timezone.now()
+    annotation.undone_at = now
+    annotation.save(update_fields=["undone_at"])
+    # A new lease: the first submit, should it arrive once more, must not submit again.
+    slot.state, slot.ahead, slot.lease, slot.finished_at = SlotState.LEASED, False, uuid.uuid4(), None
+    slot.lease_expires_at = now + slots.lease_length(slot.queue)
+    slot.save()
+    Draft.objects.update_or_create(
+        slot=slot, annotator=by, defaults={"answers": annotation.answers, "revision": 1, "saved_at": now}
+    )
+    task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
+    if task.state == TaskState.DONE:
+        Task.objects.filter(pk=task.pk).update(state=TaskState.OPEN)
+    events.record("annotation.undone", annotation, by=by, project=slot.queue.project, slot=slot.pk)
+    return slot
+
+
+def check_correctable(slot: Slot, version: Any) -> Annotation:
+    """The annotation of that version, if its annotator may still correct it. Raises Invalid or Conflict."""
+    if isinstance(version, bool) or not isinstance(version, int):
+        raise Invalid("The version is not usable.", errors=[Fault("version", "Send the version that is corrected.")])
+    if slot.state != SlotState.SUBMITTED:
+        raise Conflict(f"There is nothing to correct: this task is {slot.state}.")
+    if slot.queue.state == QueueState.CLOSED:
+        raise Conflict("The queue is closed, so what was submitted stays as it is.")
+    current = _current(slot)
+    if current.version != version:
+        raise Conflict(
+            f"Version {version} was corrected already, perhaps in another tab. Version {current.version} is the newest."
+        )
+    return current
+
+
+@transaction.atomic
+def revise(
+    slot: Slot,
+    answers: Any,
+    *,
+    lease: str | uuid.UUID,
+    version: Any,
+    active_seconds: Any = None,
+    by: User,
+) -> tuple[Annotation, bool]:
+    """Corrects what one has submitted: a new version, until the queue closes. Older versions are kept.
+
+    `version` is the one that is corrected; its form is asked again, under the guidelines in force now. Returns the
+    newest annotation and whether this call made it: the same correction sent again, or one that changes nothing, makes
+    none. Raises LeaseLost, InvalidAnswers, Invalid, or Conflict when another correction came first.
+    """
+    slot = slots.locked(slot, lease, by=by)
+    if slot.state == SlotState.SUBMITTED and isinstance(version, int):
+        newest = _current(slot)
+        if newest.version > version and newest.answers == _cleaned(newest, answers, slot):
+            return newest, False
+    before = check_correctable(slot, version)
+    cleaned = _cleaned(before, answers, slot)
+    Draft.objects.filter(slot=slot, annotator=by).delete()
+    if cleaned == before.answers:
+        return before, False
+    guidelines = projects.guidelines_of(slot.queue.project)
+    annotation = Annotation.objects.create(
+        slot=slot,
+        annotator=by,
+        queue=slot.queue,
+        version=_next_version(slot),
+        answers=cleaned,
+        form=before.form,
+        guidelines=guidelines,
+        active_seconds=clean_seconds(active_seconds),
+    )
+    projects.meet_guidelines(slot.queue.project, guidelines.number, by=by)
+    events.record("annotation.revised", annotation, by=by, project=slot.queue.project, slot=slot.pk, before=version)
+    return annotation, True
+
+
+def _cleaned(annotation: Annotation, answers: Any, slot: Slot) -> dict[str, Any]:
+    return questions.clean_answers(annotation.form.questions, answers, slot_reads.shown(slot))

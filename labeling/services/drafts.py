@@ -1,7 +1,5 @@
 """Keeping what people type before they submit it."""
 
-from __future__ import annotations
-
 import json
 import uuid
 from collections.abc import Iterator
@@ -12,7 +10,7 @@ from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid, StaleDraft
 from labeling.models import Draft, Slot, SlotState, User
-from labeling.services import slots
+from labeling.services import annotations, slots
 from labeling.text import unfit_text
 
 MAX_BYTES = 4_000_000
@@ -43,8 +41,18 @@ def check_storable(answers: Any) -> None:
 
 
 @transaction.atomic
-def save(slot: Slot, answers: dict[str, Any], *, lease: str | uuid.UUID, revision: Any, by: User) -> tuple[Draft, Slot]:
+def save(
+    slot: Slot,
+    answers: dict[str, Any],
+    *,
+    lease: str | uuid.UUID,
+    revision: Any,
+    version: Any = None,
+    by: User,
+) -> tuple[Draft, Slot]:
     """Stores the draft and renews the lease. `revision` is the newest one that the writer has seen, 0 for none.
+
+    `version` is given for the draft of a correction: the version of the annotation that is being corrected.
 
     The same draft sent twice is stored once. Raises StaleDraft when another tab has stored a newer one, LeaseLost,
     Invalid, or Conflict when the task is finished. Leaves no Event: it is typing, not a deed.
@@ -53,7 +61,9 @@ def save(slot: Slot, answers: dict[str, Any], *, lease: str | uuid.UUID, revisio
     if isinstance(revision, bool) or not isinstance(revision, int) or not 0 <= revision < 2**31 - 1:
         raise Invalid("The revision is not usable.", errors=[Fault("revision", "Send the last revision seen, or 0.")])
     slot = slots.locked(slot, lease, by=by)
-    if slot.state != SlotState.LEASED:
+    if version is not None:
+        annotations.check_correctable(slot, version)
+    elif slot.state != SlotState.LEASED:
         raise Conflict(f"This task is {slot.state} already.")
     stored = Draft.objects.filter(slot=slot, annotator=by).first()
     now = timezone.now()
@@ -77,6 +87,7 @@ def save(slot: Slot, answers: dict[str, Any], *, lease: str | uuid.UUID, revisio
         draft = stored
     else:
         draft = Draft.objects.create(slot=slot, annotator=by, revision=revision + 1, answers=answers, saved_at=now)
-    slot.lease_expires_at = now + slots.lease_length(slot.queue)
-    slot.save(update_fields=["lease_expires_at"])
+    if slot.state == SlotState.LEASED:
+        slot.lease_expires_at = now + slots.lease_length(slot.queue)
+        slot.save(update_fields=["lease_expires_at"])
     return draft, slot

@@ -16,7 +16,7 @@ from labeling.text import unfit_text
 # What may be chosen; the first of each is what holds for somebody who chose nothing.
 PREFERENCES: dict[str, tuple[str, ...]] = {
     "theme": ("system", "light", "dark"),
-    "layout": ("grid", "stack"),
+    "layout": ("grid", "stack", "focus"),
     "keys": ("on", "off"),
 }
 

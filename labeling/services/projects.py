@@ -82,6 +82,14 @@ def set_guidelines(project: Project, text: str, *, by: User) -> GuidelinesVersio
     return version
 
 
+def meet_guidelines(project: Project, number: int, *, by: User) -> None:
+    """Remembers that a person has met the guidelines of that number, so that they are not announced again.
+
+    Leaves no Event: the annotation that pins them is the record.
+    """
+    Membership.objects.filter(project=project, user=by, guidelines_seen__lt=number).update(guidelines_seen=number)
+
+
 @transaction.atomic
 def add_member(project: Project, *, email: str, role: str, by: User) -> tuple[Membership, bool]:
     """Gives a person a role, making an account without a password for a new address.

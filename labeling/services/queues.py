@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Count
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import FormVersion, Project, Queue, QueueState, User
+from labeling.models import FormVersion, Project, Queue, QueueState, Task, TaskState, User
 from labeling.services import events, locks, slots
 from labeling.services.projects import clean_name, clean_slug
 
@@ -128,6 +129,16 @@ def _candidate_range(form: list[questions.Config], least: Any, most: Any) -> tup
     return wanted_low, wanted_high
 
 
+def _questions_sent(form: Any, preset: str) -> tuple[list[questions.Config], str]:
+    """The questions that were sent, cleaned, and the preset that they are: a form that is one word for word is one."""
+    if (form is None) == (not preset):
+        raise Invalid("A queue needs a form.", errors=[Fault("form", "Send either “preset” or “form”.")])
+    if preset:
+        return questions.preset_form(preset), preset
+    cleaned = questions.clean_form(form)
+    return cleaned, next((name for name in questions.PRESETS if questions.preset_form(name) == cleaned), "")
+
+
 @transaction.atomic
 def create(
     project: Project,
@@ -151,10 +162,8 @@ def create(
     """
     name = clean_name(name, what="queue")
     slug = clean_slug(slug, name=name, what="queue")
-    if (form is None) == (not preset):
-        raise Invalid("A queue needs a form.", errors=[Fault("form", "Send either “preset” or “form”.")])
+    questions_asked, preset = _questions_sent(form, preset)
     locks.hold_queues(project)
-    questions_asked = questions.clean_form(form) if form is not None else questions.preset_form(preset)
     low, high = _candidate_range(questions_asked, candidates_min, candidates_max)
     try:
         with transaction.atomic():
@@ -208,16 +217,53 @@ def change(
     priority: int | None = None,
     state: str | None = None,
     lease_minutes: int | None = None,
+    preset: str = "",
+    form: Any = None,
     by: User,
 ) -> Queue:
     """Changes a queue while people work in it. Raising the overlap opens seats, also on finished tasks; lowering it
-    closes untouched ones; nothing that was submitted is lost. Raises Invalid.
+    closes untouched ones; nothing that was submitted is lost.
+
+    `preset` or `form` asks other questions from now on: a new version of the form, unless it asks just the same. What
+    somebody holds keeps the version that they were shown. Raises Invalid, also where tasks that are still to be
+    answered show more or fewer responses than the form can be asked about.
     """
+    sent = _questions_sent(form, preset) if form is not None or preset else None
     locks.hold_queues(queue.project)
     queue = (
         Queue.objects.select_for_update(of=("self",), no_key=True).select_related("project", "form").get(pk=queue.pk)
     )
-    before = {f: getattr(queue, f) for f in ("name", "overlap", "priority", "state", "lease_minutes")}
+    watched = ("name", "overlap", "priority", "state", "lease_minutes", "candidates_min", "candidates_max")
+    before = {f: getattr(queue, f) for f in watched}
+    _change_settings(queue, name=name, overlap=overlap, priority=priority, state=state, lease_minutes=lease_minutes)
+    numbers = _change_form(queue, *sent) if sent else []
+    changed = {f: [old, getattr(queue, f)] for f, old in before.items() if getattr(queue, f) != old}
+    if not changed and not numbers:
+        return queue
+    more_seats = queue.overlap > before["overlap"]
+    if numbers or more_seats:
+        _refuse_unfit_tasks(queue, also_done=more_seats, path=("preset" if preset else "form") if sent else "overlap")
+    queue.save(update_fields=[*changed, "form"])
+    extra: dict[str, Any] = {}
+    if "overlap" in changed:
+        extra["closed_drafts"] = _reseat(queue)
+    reopened = before["state"] == QueueState.CLOSED and "state" in changed
+    if reopened or {"candidates_min", "candidates_max"} & set(changed):
+        open_tasks(queue.project, queue=queue)
+    said = {**({"form": numbers} if numbers else {}), **changed}
+    events.record("queue.changed", queue, by=by, project=queue.project, changed=said, **extra)
+    return queue
+
+
+def _change_settings(
+    queue: Queue,
+    *,
+    name: str | None,
+    overlap: int | None,
+    priority: int | None,
+    state: str | None,
+    lease_minutes: int | None,
+) -> None:
     if name is not None:
         queue.name = clean_name(name, what="queue")
     if priority is not None:
@@ -228,17 +274,59 @@ def change(
         queue.state = _clean_state(state)
     if overlap is not None:
         queue.overlap = _whole(overlap, "overlap", low=1, high=MAX_OVERLAP)
-    changed = {f: [old, getattr(queue, f)] for f, old in before.items() if getattr(queue, f) != old}
-    if not changed:
-        return queue
-    queue.save(update_fields=list(changed))
-    extra: dict[str, Any] = {}
-    if "overlap" in changed:
-        extra["closed_drafts"] = _reseat(queue)
-    if before["state"] == QueueState.CLOSED and queue.state != QueueState.CLOSED:
-        open_tasks(queue.project, queue=queue)
-    events.record("queue.changed", queue, by=by, project=queue.project, changed=changed, **extra)
-    return queue
+
+
+def _change_form(queue: Queue, asked: list[questions.Config], preset: str) -> list[int]:
+    """Puts a new version of the form in force. Returns the numbers of the old and the new one; none: nothing new."""
+    old = queue.form
+    if old is None:
+        raise AssertionError("every queue has a form")
+    if old.questions == asked:
+        return []
+    queue.candidates_min, queue.candidates_max = _refitted(queue, old.questions, asked)
+    queue.form = FormVersion.objects.create(queue=queue, number=old.number + 1, questions=asked, preset=preset)
+    return [old.number, queue.form.number]
+
+
+def _refitted(queue: Queue, old: list[questions.Config], new: list[questions.Config]) -> tuple[int, int]:
+    """How many responses a task shows under another form: limits that somebody chose stay as far as it allows them,
+    and those that were the old form's own become the new one's.
+    """
+    old_low, old_high = questions.form_candidates(old)
+    low, high = questions.form_candidates(new)
+    least = low if queue.candidates_min == old_low else min(max(queue.candidates_min, low), high)
+    most = high if queue.candidates_max == old_high else min(max(queue.candidates_max, low), high)
+    return least, most
+
+
+def _refuse_unfit_tasks(queue: Queue, *, also_done: bool, path: str) -> None:
+    """Raises Invalid where tasks with seats to come show more or fewer responses than the queue's form is about."""
+    asked = questions.form_candidates(queue.form.questions if queue.form else [])
+    states = [TaskState.OPEN, TaskState.DONE] if also_done else [TaskState.OPEN]
+    tasks = Task.objects.filter(queue=queue, state__in=states).exclude(candidate_ids__len__range=asked)
+    unfit = dict(tasks.order_by().values_list("candidate_ids__len").annotate(number=Count("pk")))
+    if not unfit:
+        return
+    number, shown = sum(unfit.values()), " or ".join(str(length) for length in sorted(unfit))
+    tell = "1 task that is to be answered shows" if number == 1 else f"{number:,} tasks that are to be answered show"
+    raise Invalid(
+        "The form does not fit the tasks of this queue.",
+        errors=[
+            Fault(
+                path,
+                f"{tell} {_responses(shown)}, and this form is about {_responses(_between(*asked))}. "
+                "Make a new queue for it; this one goes on as it is.",
+            )
+        ],
+    )
+
+
+def _between(low: int, high: int) -> str:
+    return "no" if high == 0 else str(low) if low == high else f"{low} to {high}"
+
+
+def _responses(number: str) -> str:
+    return f"{'no' if number == '0' else number} response{'' if number == '1' else 's'}"
 
 
 def _reseat(queue: Queue) -> list[dict[str, Any]]:

@@ -11,9 +11,14 @@ from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid, LeaseLost
 from labeling.models import Draft, Queue, QueueState, SkipReason, Slot, SlotState, Task, TaskState, User
+from labeling.models.queues import SlotQuerySet
 from labeling.services import events
 from labeling.services.projects import guidelines_of
 from labeling.text import unfit_text
+
+# How long a slot is kept for after the one in hand, unless the page that asked for it asks again: short, because a
+# page that was closed cannot say so in every case.
+AHEAD_LEASE = timedelta(minutes=2)
 
 # One statement picks and leases. It looks at overdue leases first (they are the oldest work) and then walks the
 # index of open slots in the order of offer; SKIP LOCKED lets any number of takers do so at once.
@@ -28,7 +33,7 @@ WITH queue AS (
     WHERE s.queue_id = (SELECT id FROM queue) AND s.state = 'leased' AND s.lease_expires_at < %(now)s
       AND NOT EXISTS (
         SELECT 1 FROM labeling_slot mine
-        WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s AND mine.id <> s.id OFFSET 0
+        WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s OFFSET 0
       )
       -- A seat that is one too many since the overlap was lowered is its holder's to finish, and nobody else's.
       AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
@@ -44,8 +49,9 @@ WITH queue AS (
     ORDER BY s.priority DESC, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 )
 UPDATE labeling_slot SET
-    state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s,
-    lease_expires_at = %(now)s + make_interval(mins => (SELECT lease_minutes FROM queue)),
+    state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s, ahead = %(ahead)s,
+    lease_expires_at = %(now)s + CASE WHEN %(ahead)s THEN %(ahead_lease)s
+                                      ELSE make_interval(mins => (SELECT lease_minutes FROM queue)) END,
     form_id = (SELECT form_id FROM queue), guidelines_id = %(guidelines)s
 WHERE id = (SELECT id FROM overdue UNION ALL SELECT id FROM fresh LIMIT 1)
 RETURNING id
@@ -59,11 +65,12 @@ def lease_length(queue: Queue) -> timedelta:
 
 def held(queue: Queue, *, by: User) -> Slot | None:
     """The slot that the person has in hand in this queue, if any, overdue or not."""
-    return Slot.objects.held_by(by.pk).filter(queue=queue).first()
+    return Slot.objects.in_hand_of(by.pk).filter(queue=queue).first()
 
 
 def take_next(queue: Queue, *, by: User) -> Slot | None:
-    """The slot that the person holds in this queue already, with its lease renewed, or the next one there is.
+    """The slot that the person has in hand in this queue already, with its lease renewed; or the one that was kept for
+    after it; or the next one there is.
 
     None when there is nothing for this person now: nothing open that they have not seen, or the queue is paused
     or closed. What someone holds in a paused queue they may finish.
@@ -71,15 +78,43 @@ def take_next(queue: Queue, *, by: User) -> Slot | None:
     for _ in range(2):
         try:
             with transaction.atomic():
-                return _renew_held(queue, by=by) or _lease_next(queue, by=by)
+                return _renew_held(queue, by=by) or _bring_up(queue, by=by) or _lease_next(queue, by=by)
         except IntegrityError:
             # The same person asked twice at once: the other call has the lease, and the next look finds it.
             continue
     return held(queue, by=by)
 
 
+def take_ahead(queue: Queue, *, by: User) -> Slot | None:
+    """A slot for after the one in hand, kept for AHEAD_LEASE: the one kept already, its lease renewed, or the next one.
+
+    `take_next` gives it out once nothing is in hand. None where nothing is in hand, or nothing is left.
+    """
+    if queue.state != QueueState.OPEN or held(queue, by=by) is None:
+        return None
+    for _ in range(2):
+        try:
+            with transaction.atomic():
+                return _renew_ahead(queue, by=by) or _lease_next(queue, by=by, ahead=True)
+        except IntegrityError:
+            continue  # The same person asked twice at once.
+    return _kept(queue, by=by).first()
+
+
+@transaction.atomic
+def give_back_ahead(queue: Queue, *, lease: str | uuid.UUID | None = None, by: User) -> None:
+    """Whoever leaves gives back at once what was kept for after the slot in hand: any, or only that of this lease."""
+    slot = _kept(queue, by=by).select_for_update(no_key=True).first()
+    if slot is not None and lease in (None, slot.lease, str(slot.lease)):
+        release(slot, by=by)
+
+
+def _kept(queue: Queue, *, by: User) -> SlotQuerySet:
+    return Slot.objects.held_by(by.pk).filter(queue=queue, ahead=True)
+
+
 def _renew_held(queue: Queue, *, by: User) -> Slot | None:
-    slot = Slot.objects.select_for_update(no_key=True).filter(queue=queue, annotator=by, state=SlotState.LEASED).first()
+    slot = Slot.objects.in_hand_of(by.pk).select_for_update(no_key=True).filter(queue=queue).first()
     if slot is None or queue.state == QueueState.CLOSED:
         return None
     slot.lease_expires_at = timezone.now() + lease_length(queue)
@@ -87,13 +122,51 @@ def _renew_held(queue: Queue, *, by: User) -> Slot | None:
     return slot
 
 
-def _lease_next(queue: Queue, *, by: User) -> Slot | None:
+def _renew_ahead(queue: Queue, *, by: User) -> Slot | None:
+    slot = _kept(queue, by=by).select_for_update(no_key=True).first()
+    if slot is None:
+        return None
+    # It may have been in hand before, with a longer lease.
+    slot.lease_expires_at = max(timezone.now() + AHEAD_LEASE, slot.lease_expires_at or timezone.now())
+    slot.save(update_fields=["lease_expires_at"])
+    return slot
+
+
+def _bring_up(queue: Queue, *, by: User) -> Slot | None:
+    """What was kept for after the slot in hand is in hand now. A paused queue gives out nothing new."""
+    if queue.state != QueueState.OPEN:
+        return None
+    slot = _kept(queue, by=by).select_for_update(no_key=True).first()
+    if slot is None:
+        return None
+    slot.ahead, slot.leased_at = False, timezone.now()
+    slot.lease_expires_at = slot.leased_at + lease_length(queue)
+    slot.save(update_fields=["ahead", "leased_at", "lease_expires_at"])
+    events.record("slot.taken", slot, by=by, project=queue.project)
+    return slot
+
+
+def put_aside(queue: Queue, *, by: User) -> None:
+    """The slot in hand becomes the one for after it, so that another one can be in hand. Call it in a transaction.
+
+    What was kept before goes back to the queue. The lease stays as it is.
+    """
+    slot = Slot.objects.in_hand_of(by.pk).select_for_update(no_key=True).filter(queue=queue).first()
+    if slot is not None:
+        give_back_ahead(queue, by=by)
+        slot.ahead = True
+        slot.save(update_fields=["ahead"])
+
+
+def _lease_next(queue: Queue, *, by: User, ahead: bool = False) -> Slot | None:
     parameters: dict[str, Any] = {
         "queue": queue.pk,
         "annotator": by.pk,
         "lease": uuid.uuid4(),
         "now": timezone.now(),
         "guidelines": guidelines_of(queue.project).pk,
+        "ahead": ahead,
+        "ahead_lease": AHEAD_LEASE,
     }
     with connection.cursor() as cursor:
         cursor.execute(_TAKE, parameters)
@@ -101,7 +174,7 @@ def _lease_next(queue: Queue, *, by: User) -> Slot | None:
     if row is None:
         return None
     slot = Slot.objects.get(pk=row[0])
-    events.record("slot.taken", slot, by=by, project=queue.project)
+    events.record("slot.kept" if ahead else "slot.taken", slot, by=by, project=queue.project)
     return slot
 
 
@@ -185,10 +258,10 @@ def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", 
         return slot
     if slot.state == SlotState.SUBMITTED:
         raise Conflict("This task is submitted already, so it cannot be skipped.")
-    slot.state = SlotState.SKIPPED
+    slot.state, slot.ahead = SlotState.SKIPPED, False
     slot.skip_reason, slot.skip_comment = reason, comment.strip()
     slot.finished_at = timezone.now()
-    slot.save(update_fields=["state", "skip_reason", "skip_comment", "finished_at"])
+    slot.save(update_fields=["state", "ahead", "skip_reason", "skip_comment", "finished_at"])
     _open_fresh_seat(slot)
     events.record("slot.skipped", slot, by=by, project=slot.queue.project, reason=reason)
     return slot
@@ -214,6 +287,7 @@ def release(slot: Slot, *, by: User) -> Slot:
         return slot
     slot.state, slot.annotator, slot.lease = SlotState.OPEN, None, None
     slot.lease_expires_at = slot.leased_at = None
+    slot.ahead = False
     slot.form = slot.guidelines = None
     slot.save()
     events.record("slot.released", slot, by=by, project=slot.queue.project, holder=holder)

@@ -6,8 +6,10 @@ import json
 from typing import Any
 
 from django import template
+from django.utils.safestring import SafeString
 
 from labeling.models import SlotState
+from labeling.rendering.diff import words_html
 from labeling.selectors.queues import QueueCounts
 
 register = template.Library()
@@ -43,6 +45,12 @@ def in_words(value: Any) -> str:
     if isinstance(value, dict) and value and all(isinstance(one, list) and len(one) == 2 for one in value.values()):
         return ", ".join(f"{name}: {in_words(old)} → {in_words(new)}" for name, (old, new) in value.items())
     return json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def changed_to(before: str, after: str) -> SafeString:
+    """Two versions of a text as one, with what went and what came."""
+    return words_html(before, after)
 
 
 @register.filter

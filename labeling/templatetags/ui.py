@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from django import template
 from django.conf import settings
-from django.utils.html import format_html
+from django.utils.html import escape, format_html
 from django.utils.safestring import SafeString, mark_safe
 
 from labeling.rendering import render_markdown
@@ -23,15 +24,21 @@ _ICONS = {
     "check": "m5 12.5 4.5 4.5L19 7",
     "chevron-down": "m6 9 6 6 6-6",
     "close": "M6 6l12 12M18 6 6 18",
+    "code": "m8.5 8-4 4 4 4m7-8 4 4-4 4m-2.5-10-2 12",
     "columns": "M4 4.5h16v15H4zm8 0v15",
     "copy": "M9 9h11v11H9zM5 15H4V4h11v1",
+    "differ": "M5 9h14M5 15h14M16 4.5 8 19.5",
     "download": "M12 4v11m-5-5 5 5 5-5M5 20h14",
     "expand": "M7 10 12 5l5 5M7 14l5 5 5-5",
+    "fold": "M4 4.5h16v15H4zm5.5 0v15m6.5-10L13.5 12l2.5 2.5",
     "inbox": "M4 13h4l1.5 3h5L16 13h4M4 13l3-8h10l3 8v6H4z",
     "keyboard": "M3 6h18v12H3zm4 4h.01M11 10h.01M15 10h.01M7 14h10",
+    "match": "M5 9h14M5 15h14",
     "menu": "M4 7h16M4 12h16M4 17h16",
     "moon": "M20 14.5A8.5 8.5 0 0 1 9.5 4a8.5 8.5 0 1 0 10.5 10.5Z",
+    "page": "M6 3.5h12v17H6zm3 5h6m-6 4h6m-6 4h4",
     "pause": "M9 5v14m6-14v14",
+    "pin": "M9 4h6l-1 6 3.5 4h-11L10 10zm3 10v6",
     "play": "M7 5v14l12-7z",
     "plus": "M12 5v14M5 12h14",
     "rows": "M4 4.5h16v6H4zm0 9h16v6H4z",
@@ -61,6 +68,12 @@ _TONES = {
 def markdown(text: str) -> SafeString:
     """Text as safe HTML: Markdown, code and math."""
     return render_markdown(text)
+
+
+@register.filter
+def exact(text: str) -> SafeString:
+    """Text that the page holds to the code point. A reader of HTML turns CR and CR LF into LF unless CR is spelled."""
+    return mark_safe(escape(text).replace("\r", "&#13;"))  # noqa: S308 - escaped right here
 
 
 @register.simple_tag
@@ -98,6 +111,12 @@ def thousands(number: float | None) -> str:
     if number is None:
         return "–"
     return f"{int(number):,}" if number == int(number) else f"{number:,.1f}"
+
+
+@register.filter(name="json")
+def as_json(value: Any) -> str:
+    """A stored value as JSON on one line, for an attribute that a script reads."""
+    return json.dumps(value, ensure_ascii=False)
 
 
 @register.filter

@@ -1,62 +1,66 @@
-"""The page where tasks are done. It works as a plain form; the scripts make it fast."""
-
-import math
-from collections.abc import Mapping, Sequence
-from datetime import timedelta
-from typing import Any
+"""Doing tasks, one after the other. Everything works as plain forms; the scripts make it fast."""
 
 from django.contrib import messages
-from django.http import HttpResponse
+from django.http import HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, render
-from django.utils import timezone
+from django.shortcuts import redirect
 from django.views.decorators.cache import never_cache
+from django.views.decorators.gzip import gzip_page
 
 from labeling import access
-from labeling.errors import Conflict, DomainError, Fault, Invalid, InvalidAnswers, LeaseLost, NotFound
-from labeling.models import Queue, SkipReason, Slot
+from labeling.errors import Conflict, DomainError, Invalid, InvalidAnswers, LeaseLost
+from labeling.models import Slot
 from labeling.questions.base import MAX_TEXT
 from labeling.rendering import render_markdown
-from labeling.selectors import slots as slot_reads
-from labeling.selectors import work
-from labeling.services import annotations, profile, slots
-from labeling.views.day import start_of_day
-from labeling.views.pages import MemberRequest, page, typed_texts
-from labeling.views.questions import final_answers, read_answers, shown_questions
+from labeling.services import annotations, projects, slots
+from labeling.views.pages import MemberRequest, page
+from labeling.views.task_page import end_page, lost_page, page_ahead, posted_slot, progress, read_posted, task_page
 
 
+@gzip_page
 @never_cache
 @page()
 def label(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     """The next task of a queue, or the one in hand; the end of the queue when there is none."""
     queue = access.get_queue(request.user, queue_id)
     slot = slots.take_next(queue, by=request.user)
-    return _task_page(request, slot) if slot else _end_page(request, queue)
+    return task_page(request, slot) if slot else end_page(request, queue)
 
 
+@gzip_page
 @never_cache
 @page("GET", "POST")
 def submit(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     """Takes the answers and goes on to the next task; or shows the page again with what is wrong and what was typed."""
     if request.method == "GET":  # the address of a page with mistakes, opened again
         return redirect("label", queue_id)
-    slot = _posted_slot(request, queue_id)
-    form = slot.form.questions if slot.form else []
-    answers = read_answers(form, request.POST, [candidate.key for candidate in slot_reads.candidates(slot)])
-    lease, seconds = request.POST.get("lease", ""), _seconds(request.POST.get("active_seconds", ""))
+    slot = posted_slot(request, queue_id)
+    posted = read_posted(slot.form.questions if slot.form else [], slot, request.POST)
     try:
-        annotations.submit(slot, final_answers(form, answers), lease=lease, active_seconds=seconds, by=request.user)
+        annotations.submit(slot, posted.final, lease=posted.lease, active_seconds=posted.seconds, by=request.user)
     except InvalidAnswers as error:
-        return _task_page(request, slot, answers=answers, faults=error.errors, status=422)
+        return task_page(request, slot, answers=posted.answers, faults=error.errors, status=422)
     except (LeaseLost, Conflict, Invalid) as error:
-        return _lost_page(request, slot.queue, error)
-    return redirect("label", queue_id)
+        return lost_page(request, slot.queue, error)
+    return _go_on(request, slot)
+
+
+def _go_on(request: MemberRequest, slot: Slot) -> HttpResponseBase:
+    """Tells a page that has the next task already that its turn has come; sends any other page to the next task."""
+    kept = request.POST.get("ahead", "")
+    if kept:
+        following = slots.take_next(slot.queue, by=request.user)
+        if following is not None and str(following.lease) == kept:
+            now = progress(request, slot.queue)
+            counts = {"left": str(now.left), "today": now.done_today, "sitting": now.done_sitting}
+            return JsonResponse({"next": kept, "counts": counts})
+    return redirect("label", slot.queue_id)
 
 
 @page("POST")
 def skip(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     """Puts the task aside with a reason and goes on to the next one."""
-    slot = _posted_slot(request, queue_id)
+    slot = posted_slot(request, queue_id)
     reason, comment = request.POST.get("reason", ""), request.POST.get("comment", "")
     try:
         slots.skip(slot, lease=request.POST.get("lease", ""), reason=reason, comment=comment, by=request.user)
@@ -68,7 +72,8 @@ def skip(request: MemberRequest, queue_id: int) -> HttpResponseBase:
 @page("POST")
 def leave(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     """Gives the task in hand back to the queue and goes home. The draft stays."""
-    slot = _posted_slot(request, queue_id)
+    slot = posted_slot(request, queue_id)
+    slots.give_back_ahead(slot.queue, by=request.user)
     try:
         slots.give_back(slot, lease=request.POST.get("lease", ""), by=request.user)
     except DomainError:
@@ -78,6 +83,48 @@ def leave(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     return redirect("home")
 
 
+@gzip_page
+@never_cache
+@page("POST")
+def ahead(request: MemberRequest, queue_id: int) -> HttpResponseBase:
+    """The task for after the one in hand, for the page to keep: its lease, and itself unless the page has it."""
+    queue = access.get_queue(request.user, queue_id)
+    slot = slots.take_ahead(queue, by=request.user)
+    if slot is None:
+        return JsonResponse({"lease": None, "page": None})
+    known = str(slot.lease) == request.POST.get("have", "")
+    return JsonResponse({"lease": str(slot.lease), "page": None if known else page_ahead(request, slot)})
+
+
+@page("POST")
+def ahead_leave(request: MemberRequest, queue_id: int) -> HttpResponseBase:
+    """The page is closed: what it kept for later goes back at once."""
+    queue = access.get_queue(request.user, queue_id)
+    slots.give_back_ahead(queue, lease=request.POST.get("have", ""), by=request.user)
+    return HttpResponse(status=204)
+
+
+@page("POST")
+def undo(request: MemberRequest, queue_id: int) -> HttpResponseBase:
+    """Takes the last submit back: its task is in hand again, its answers as they were."""
+    slot = posted_slot(request, queue_id)
+    try:
+        annotations.undo(slot, lease=request.POST.get("lease", ""), by=request.user)
+    except DomainError as error:
+        messages.error(request, error.detail)
+    return redirect("label", queue_id)
+
+
+@page("POST")
+def meet_guidelines(request: MemberRequest, slug: str) -> HttpResponseBase:
+    """The person has read what changed in the guidelines."""
+    project = access.get_project(request.user, slug)
+    number = request.POST.get("number", "")
+    if number.isascii() and number.isdigit() and len(number) < 10:
+        projects.meet_guidelines(project, int(number), by=request.user)
+    return HttpResponse(status=204)
+
+
 @page("POST")
 def preview(request: MemberRequest) -> HttpResponseBase:
     """A text as it will look, as a piece of HTML."""
@@ -85,80 +132,3 @@ def preview(request: MemberRequest) -> HttpResponseBase:
     if len(text) > MAX_TEXT:
         return HttpResponse("The text is too long to be shown.", status=413, content_type="text/plain")
     return HttpResponse(render_markdown(text.replace("\r\n", "\n")))
-
-
-def _posted_slot(request: MemberRequest, queue_id: int) -> Slot:
-    number = request.POST.get("slot", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise NotFound("There is no such task.")
-    slot = access.get_held_slot(request.user, int(number))
-    if slot.queue_id != queue_id:
-        raise NotFound("There is no such task.")
-    return slot
-
-
-def _seconds(raw: str) -> float | None:
-    # A time that cannot be read is no reason to refuse work that can.
-    try:
-        seconds = float(raw)
-    except ValueError:
-        return None
-    return seconds if 0 <= seconds < math.inf else None
-
-
-def _milliseconds(length: timedelta) -> int:
-    return max(0, round(length.total_seconds() * 1000))
-
-
-def _task_page(
-    request: MemberRequest,
-    slot: Slot,
-    *,
-    answers: Mapping[str, Any] | None = None,
-    faults: Sequence[Fault] = (),
-    status: int = 200,
-) -> HttpResponse:
-    draft = slot_reads.draft_of(slot, request.user)
-    candidates = slot_reads.candidates(slot)
-    if answers is None:
-        answers = draft.answers if draft else {}
-    form = slot.form.questions if slot.form else []
-    questions = shown_questions(form, answers, [candidate.key for candidate in candidates], faults)
-    context = {
-        "slot": slot,
-        "queue": slot.queue,
-        "project": slot.queue.project,
-        "prompt": slot.task.prompt,
-        "candidates": candidates,
-        "above": [question for question in questions if question.about_responses],
-        "below": [question for question in questions if not question.about_responses],
-        "draft": draft,
-        "guidelines": slot.guidelines,
-        "work": work.in_queue(slot.queue, request.user, since=start_of_day(request)),
-        "layout": profile.preference(request.user, "layout"),
-        "single_keys": profile.preference(request.user, "keys") == "on",
-        "skip_reasons": SkipReason.choices,
-        "faults": faults,
-        "lease_left": _milliseconds(slot.lease_expires_at - timezone.now()) if slot.lease_expires_at else 0,
-        "lease_length": _milliseconds(slots.lease_length(slot.queue)),
-        "stored": draft.answers if draft else {},
-    }
-    return render(request, "labeling/label.html", context, status=status)
-
-
-def _end_page(request: MemberRequest, queue: Queue) -> HttpResponse:
-    since = start_of_day(request)
-    others = queue.project.queues.exclude(pk=queue.pk)
-    context = {
-        "queue": queue,
-        "project": queue.project,
-        "work": work.in_queue(queue, request.user, since=since),
-        "others": [other for other in (work.in_queue(q, request.user, since=since) for q in others) if other.left],
-    }
-    return render(request, "labeling/label_done.html", context)
-
-
-def _lost_page(request: MemberRequest, queue: Queue, error: DomainError) -> HttpResponse:
-    """The answers could not be taken: why, and every text that was typed, to be copied."""
-    context = {"queue": queue, "project": queue.project, "error": error, "texts": typed_texts(request)}
-    return render(request, "labeling/label_lost.html", context, status=409)

@@ -11,9 +11,10 @@ from labeling import access
 from labeling.errors import DomainError, NotFound
 from labeling.forms import QueueForm, QueueSettings, complain, posted
 from labeling.models import Queue, Role
-from labeling.questions import PRESETS, QUESTION_TYPES
+from labeling.selectors import forms as form_reads
 from labeling.selectors import queues as reads
 from labeling.services import queues, slots
+from labeling.views.form_builder import builder_page
 from labeling.views.pages import MemberRequest, page
 
 
@@ -42,14 +43,14 @@ def create(request: MemberRequest, slug: str) -> HttpResponse:
         else:
             messages.success(request, f"{queue.name} is made.")
             return redirect("queue", slug, queue.pk)
-    context = {"project": project, "manages": True, "form": form, "presets": PRESETS, "types": QUESTION_TYPES}
-    return render(request, "labeling/queue_form.html", context, status=422 if form.errors else 200)
+    status = 422 if form.errors else 200
+    return builder_page(request, "labeling/queue_form.html", {"form": form}, project=project, status=status)
 
 
 @page("GET", "HEAD", "POST")
 def detail(request: MemberRequest, slug: str, queue_id: int) -> HttpResponse:
     """A queue: how far it is, who holds what, what it asks, and its settings, which managers change here."""
-    queue = _queue(request, slug, queue_id, least=Role.MANAGER if request.method == "POST" else Role.REVIEWER)
+    queue = queue_of(request, slug, queue_id, least=Role.MANAGER if request.method == "POST" else Role.REVIEWER)
     settings = {name: getattr(queue, name) for name in QueueSettings.base_fields}
     # A button that sets one thing (pause) sends that alone; the rest stays as it is.
     form = QueueSettings({**settings, **request.POST.dict()} if request.method == "POST" else None, initial=settings)
@@ -59,6 +60,7 @@ def detail(request: MemberRequest, slug: str, queue_id: int) -> HttpResponse:
         "project": queue.project,
         "manages": access.role_in(request.user, queue.project) == Role.MANAGER,
         "progress": reads.progress([queue])[0],
+        "versions": form_reads.versions(queue),
         "form": form,
         "held": reads.held([queue])[: reads.HELD_SHOWN],
         "skips": reads.skips(queue),
@@ -67,7 +69,8 @@ def detail(request: MemberRequest, slug: str, queue_id: int) -> HttpResponse:
     return render(request, "labeling/queue.html", context, status=422 if form.errors else 200)
 
 
-def _queue(request: MemberRequest, slug: str, queue_id: int, *, least: Role) -> Queue:
+def queue_of(request: MemberRequest, slug: str, queue_id: int, *, least: Role) -> Queue:
+    """The queue at an address below its project's. Raises NotFound or NotAllowed."""
     queue = access.get_queue(request.user, queue_id, least=least)
     if queue.project.slug != slug:
         raise NotFound("There is no such queue.")
@@ -87,7 +90,7 @@ def _changed(request: MemberRequest, queue: Queue, form: QueueSettings) -> bool:
 @page("POST")
 def release(request: MemberRequest, slug: str, queue_id: int, slot_id: int) -> HttpResponse:
     """Gives what somebody holds back to its queue."""
-    queue = _queue(request, slug, queue_id, least=Role.MANAGER)
+    queue = queue_of(request, slug, queue_id, least=Role.MANAGER)
     slot = access.get_slot(request.user, slot_id)
     if slot.queue_id != queue.pk:
         raise NotFound("There is no such slot.")

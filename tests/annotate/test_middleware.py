@@ -38,6 +38,18 @@ def test_a_view_may_send_a_stricter_policy() -> None:
     assert response.headers["Content-Security-Policy"] == "sandbox"
 
 
+def test_a_view_may_change_a_rule_for_its_one_answer() -> None:
+    def framed(_: HttpRequest) -> HttpResponse:
+        response = HttpResponse()
+        response.content_policy = {"frame-ancestors": "'self'"}  # type: ignore[attr-defined]
+        return response
+
+    request = RequestFactory().get("/")
+    before, changed, after = (policy_of(send_content_policy(view)(request)) for view in (answer, framed, answer))
+    assert changed == before | {"frame-ancestors": "'self'"}
+    assert before == after
+
+
 @pytest.mark.django_db
 def test_the_other_headers(client: Client) -> None:
     headers = client.get("/admin/login/").headers

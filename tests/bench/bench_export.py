@@ -46,7 +46,8 @@ INSERT INTO labeling_annotation (slot_id, annotator_id, queue_id, version, answe
     active_seconds, created_at)
 SELECT s.id, s.annotator_id, s.queue_id, 1, CASE WHEN s.candidate_order = '{}'
     THEN jsonb_build_object('response', jsonb_build_object('text', repeat('Somebody wrote this sentence. ', 15)))
-    ELSE '{"ranking": {"groups": [["a"], ["b", "c"], ["d"]]}}' END, s.form_id, s.guidelines_id, 42.5, now()
+    ELSE '{"ranking": {"groups": [["a"], ["b", "c"], ["d"]], "acceptable": 2}}' END,
+    s.form_id, s.guidelines_id, 42.5, now()
 FROM labeling_slot s;
 """
 
@@ -106,7 +107,7 @@ def fill(number: int) -> None:
         make.imported(project, min(10_000, number - start), start=start, metadata={"topic": "benchmarks"})
     with connection.cursor() as cursor:
         make.queue(project, slug="write")
-        make.queue(project, slug="rank", preset="ranking", overlap=2)
+        make.queue(project, slug="rank", form=[{"name": "ranking", "type": "rank", "acceptable": True}], overlap=2)
         cursor.execute(FILL)
         cursor.execute("VACUUM ANALYZE")
 
@@ -160,6 +161,7 @@ def main() -> None:
         measure_export("sft", responses="best")
         measure_export("preference")
         measure_export("preference", pairs="all")
+        measure_export("kto")
         measure_copy()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 from time import monotonic, sleep
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
 
@@ -78,33 +80,63 @@ def server(
     django_db_setup: None, django_db_blocker: object, static_root: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[str]:
     """The address of the web server, which works on the tests' database."""
-    port = free_port()
-    log = tmp_path_factory.mktemp("server") / "web.log"
-    variables = environment(
-        DATABASE_URL=database_url(),
-        BROKER_URL=os.environ["BROKER_URL"],
-        SECRET_KEY=os.environ["SECRET_KEY"],  # the tests' own, so that a session made here is good there
-        ALLOWED_HOSTS="127.0.0.1",
-        PLAIN_HTTP="1",
-        PORT=str(port),
-        WEB_WORKERS="1",
-        WEB_THREADS="8",
-        ANNOTATE_STATIC=str(static_root),
-    )
-    command = [sys.executable, "-m", "gunicorn", "-c", "python:annotate.web", "annotate.wsgi"]
-    with log.open("ab") as output:
-        process = start_process(command, env=variables, folder=ROOT, death=signal.SIGTERM, output=output)
-    address = f"http://127.0.0.1:{port}"
+    started = WebServer(static_root, tmp_path_factory.mktemp("server") / "web.log")
+    started.start()
     try:
-        end = monotonic() + 60
-        while not _answers(f"{address}/login/"):
-            if process.poll() is not None or monotonic() > end:
-                raise pytest.UsageError(f"The web server does not start:\n{log.read_text()[-4000:]}")
-            sleep(0.1)
-        yield address
+        yield started.address
     finally:
-        process.terminate()
-        process.wait(timeout=30)
+        started.stop()
+
+
+class WebServer:
+    """A web server on the tests' database or another one, at a port that stays when it is started again."""
+
+    def __init__(self, static_root: Path, log: Path, database: str = "") -> None:
+        self.database = database
+        self.static_root = static_root
+        self.log = log
+        self.port = free_port()
+        self.address = f"http://127.0.0.1:{self.port}"
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        variables = self._environment()
+        command = [sys.executable, "-m", "gunicorn", "-c", "python:annotate.web", "annotate.wsgi"]
+        with self.log.open("ab") as output:
+            self.process = start_process(command, env=variables, folder=ROOT, death=signal.SIGTERM, output=output)
+        end = monotonic() + 60
+        while not _answers(f"{self.address}/login/"):
+            if self.process.poll() is not None or monotonic() > end:
+                raise pytest.UsageError(f"The web server does not start:\n{self.log.read_text()[-4000:]}")
+            sleep(0.1)
+
+    def kill(self) -> None:
+        """Ends it and its workers at once, with whatever they are doing."""
+        if self.process is not None:
+            family = psutil.Process(self.process.pid)
+            for one in [family, *family.children(recursive=True)]:
+                one.kill()
+            self.process.wait(timeout=30)
+
+    def stop(self) -> None:
+        """Ends it in order."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.terminate()
+            self.process.wait(timeout=30)
+
+    def _environment(self) -> dict[str, str]:
+        return environment(
+            DATABASE_URL=self.database or database_url(),
+            BROKER_URL=os.environ["BROKER_URL"],
+            SECRET_KEY=os.environ["SECRET_KEY"],  # the tests' own, so that a session made here is good there
+            ALLOWED_HOSTS="127.0.0.1",
+            PLAIN_HTTP="1",
+            PORT=str(self.port),
+            WEB_WORKERS="1",
+            WEB_THREADS="8",
+            ANNOTATE_STATIC=str(self.static_root),
+        )
 
 
 def _answers(address: str) -> bool:
@@ -214,12 +246,13 @@ def visitor(server: str, browser: Browser, visitors: list[Visitor]) -> Visitor:
     return let_in(server, browser, visitors)
 
 
-def let_in(server: str, browser: Browser, visitors: list[Visitor], **context: object) -> Visitor:
+def let_in(server: str | WebServer, browser: Browser, visitors: list[Visitor], **context: object) -> Visitor:
     """One more person with a browser of their own (`context`: options of Playwright's new_context)."""
     opened = browser.new_context(**{"viewport": {"width": 1440, "height": 900}, "locale": "en-GB"} | context)  # type: ignore[arg-type]
     opened.add_init_script(TELL_REFUSALS)
     opened.set_default_timeout(15_000)
-    one = Visitor(opened, server, opened.new_page())
+    address = server if isinstance(server, str) else server.address
+    one = Visitor(opened, address, opened.new_page())
     one.watch(one.page)
     visitors.append(one)
     return one

@@ -18,7 +18,7 @@ from labeling.api.errors import as_json
 from labeling.api.schema import describe
 from labeling.exports import choices, stream
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import Pairs, Responses, Split
+from labeling.exports.policies import Edits, Pairs, Responses, Split
 from labeling.models import Role
 from labeling.services import events
 
@@ -36,11 +36,18 @@ class ExportQuery(serializers.Serializer[Any]):
         default=Pairs.BEST_VS_WORST.value,
         help_text="Which pairs of a ranking become rows, for formats of pairs.",
     )
+    edits = serializers.ChoiceField(
+        choices=[kind.value for kind in Edits],
+        required=False,
+        default=Edits.OVER_ORIGINAL.value,
+        help_text="Which pairs edited responses give, for formats of pairs: over the response that was edited, over "
+        "those too that its editor put below that one, these pairs only, or none.",
+    )
     responses = serializers.ChoiceField(
         choices=[kind.value for kind in Responses],
         required=False,
         default=Responses.ANY.value,
-        help_text="What people wrote, what they ranked best, or the second where the first is missing.",
+        help_text="What people wrote or edited, what they put first, or the second where the first is missing.",
     )
     split = serializers.ChoiceField(
         choices=[kind.value for kind in Split], required=False, help_text="One part of the dataset; all without it."
@@ -61,6 +68,9 @@ class ExportReport(serializers.Serializer[Any]):
     prompts = serializers.IntegerField(help_text="How many prompts the rows come from.")
     bytes = serializers.IntegerField()
     sha256 = serializers.CharField(help_text="Of the whole file, in hexadecimal; empty for an export without rows.")
+    labels = serializers.DictField(
+        child=serializers.IntegerField(), help_text="Rows labelled `true` and `false`, where the format has labels."
+    )
     removed = RemovedCount(many=True)
     warnings = serializers.ListField(child=serializers.CharField())
 

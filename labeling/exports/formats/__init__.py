@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from labeling.errors import Fault, Invalid
 from labeling.exports.formats.base import Format
+from labeling.exports.formats.kto import Kto
 from labeling.exports.formats.preference import PreferencePairs
 from labeling.exports.formats.prompt_completion import PromptCompletion
 from labeling.exports.formats.prompts import Prompts
@@ -14,7 +15,7 @@ from labeling.exports.formats.raw import Raw
 from labeling.exports.formats.reward import Reward
 from labeling.exports.formats.sft import Sft
 
-_ALL: tuple[Format, ...] = (Sft(), PromptCompletion(), PreferencePairs(), Reward(), Prompts(), Raw())
+_ALL: tuple[Format, ...] = (Sft(), PromptCompletion(), PreferencePairs(), Reward(), Kto(), Prompts(), Raw())
 
 FORMATS: dict[str, Format] = {kind.name: kind for kind in _ALL}
 

@@ -23,6 +23,8 @@ class Format(Protocol):
     uses: tuple[str, ...]
     # Whether prompts that nobody has answered have rows too.
     unanswered: bool
+    # Whether rows of one prompt must not be neighbours, because the trainer pairs each row with the next.
+    apart: bool
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         """The rows of one prompt, in a fixed order. What a rule leaves out is counted in `removed`."""

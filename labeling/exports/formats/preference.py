@@ -14,8 +14,9 @@ from labeling.exports.removed import Removed
 class PreferencePairs:
     name = "preference"
     title = "Pairs of a better and a worse response, for DPO and its kin"
-    uses: tuple[str, ...] = ("pairs",)
+    uses: tuple[str, ...] = ("pairs", "edits")
     unanswered = False
+    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         for pair in pairs(example, policies, removed):

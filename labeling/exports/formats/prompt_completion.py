@@ -16,6 +16,7 @@ class PromptCompletion:
     title = "Demonstrations with the prompt apart, for learning the response alone"
     uses: tuple[str, ...] = ("responses",)
     unanswered = False
+    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         for demonstration in demonstrations(example, policies, removed):

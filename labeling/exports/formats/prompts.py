@@ -15,6 +15,7 @@ class Prompts:
     title = "Every prompt, for training that makes its own responses"
     uses: tuple[str, ...] = ()
     unanswered = True
+    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = example.prompt

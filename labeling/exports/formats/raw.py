@@ -46,6 +46,7 @@ class Raw:
     title = "Every annotation with its provenance, for audits and analysis"
     uses: tuple[str, ...] = ()
     unanswered = False
+    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = example.prompt

@@ -14,8 +14,9 @@ from labeling.exports.removed import Removed
 class Reward:
     name = "reward"
     title = "Pairs of whole conversations, for reward models"
-    uses: tuple[str, ...] = ("pairs",)
+    uses: tuple[str, ...] = ("pairs", "edits")
     unanswered = False
+    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         for pair in pairs(example, policies, removed):
@@ -23,5 +24,7 @@ class Reward:
             yield {
                 "chosen": [*prompt, reply(pair.chosen)],
                 "rejected": [*prompt, reply(pair.rejected)],
+                # On every row: the trainer takes a number wherever the column is there.
+                "margin": pair.margin,
                 "metadata": pair.metadata,
             }

@@ -16,6 +16,7 @@ class Sft:
     title = "Demonstrations as messages, for supervised fine-tuning"
     uses: tuple[str, ...] = ("responses",)
     unanswered = False
+    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         for demonstration in demonstrations(example, policies, removed):

@@ -92,8 +92,8 @@ def test_a_paused_queue_gives_nothing_and_an_open_one_does(
 
 def test_a_patch_with_an_unknown_field_changes_nothing(as_: Speaker, alice: User, project: Project) -> None:
     queue = make.queue(project)
-    answer = as_(alice).patch(f"/api/queues/{queue.pk}/", {"overlap": 2, "form": []})
-    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "form")
+    answer = as_(alice).patch(f"/api/queues/{queue.pk}/", {"overlap": 2, "overlp": 3})
+    assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "overlp")
     queue.refresh_from_db()
     assert queue.overlap == 1
 

@@ -33,12 +33,19 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     writing = manager.post(f"{at}queues/", {"slug": "write", "name": "Write", "preset": "demonstrations"}).json()
     manager.patch(f"/api/queues/{queue['id']}/", {"priority": 2})
     manager.get(f"/api/queues/{queue['id']}/")
+    manager.get("/api/form-presets/")
+    manager.get("/api/question-types/")
     manager.get(f"{at}queues/")
     slot = annotator.post(f"/api/queues/{queue['id']}/next/").json()
     mine, lease = f"/api/slots/{slot['slot']}/", slot["lease"]
     annotator.put(f"{mine}draft/", {"lease": lease, "revision": 0, "answers": {"ranking": None}})
     annotator.post(f"/api/queues/{queue['id']}/next/")
     annotator.post(f"{mine}submit/", {"lease": lease, "answers": {"ranking": {"groups": [["a"], ["b"]]}}})
+    lease = annotator.post(f"{mine}undo/", {"lease": lease}).json()["lease"]
+    annotator.post(f"{mine}submit/", {"lease": lease, "answers": {"ranking": {"groups": [["a"], ["b"]]}}})
+    corrected = {"lease": lease, "version": 2, "answers": {"ranking": {"groups": [["b"], ["a"]]}}}
+    annotator.put(f"{mine}draft/", {**corrected, "revision": 0})
+    annotator.post(f"{mine}revise/", corrected)
     written = annotator.post(f"/api/queues/{writing['id']}/next/").json()
     annotator.post(f"/api/slots/{written['slot']}/release/", {"lease": written["lease"]})
     written = annotator.post(f"/api/queues/{writing['id']}/next/").json()

@@ -13,55 +13,90 @@ from labeling.questions import clean_form
 _numbers = count(1)
 
 
-def form(**question: Any) -> Form:
-    """A form of one question."""
-    asked = clean_form([question])
+def form(*questions: dict[str, Any], **question: Any) -> Form:
+    """A form of these questions, or of one."""
+    asked = clean_form([*questions, question] if question else list(questions))
     return Form(1, tuple(asked), json.dumps(asked))
 
+
+DEGREES = ("Negligibly", "Slightly", "Better", "Much")
 
 RANK = form(name="ranking", type="rank")
 RANK_WITH_LINE = form(name="ranking", type="rank", acceptable=True)
 WRITE = form(name="response", type="write")
 REMARK = form(name="remark", type="write", required=False)
+NEW_PROMPT = form(name="question", type="write", mode="prompt")
+EDIT = form(name="edited", type="edit")
+COMPARE = form(name="preference", type="compare", strengths=DEGREES, both_bad=True)
+COMPARE_PLAINLY = form(name="preference", type="compare")
+COMPARE_AND_EDIT = form(*COMPARE.questions, *EDIT.questions)
+THUMBS = form(name="thumbs", type="rate", min=0, max=1)
 
 
-def ranked(groups: str, *, queue: str = "rank", line: int | None = None) -> Annotation:
-    """One person's ranking: `"a bc d"` puts a first, b and c on one place, d last. Key a is candidate 1, b is 2 …"""
-    answer: dict[str, Any] = {"groups": [list(group) for group in groups.split()]}
-    if line is not None:
-        answer["acceptable"] = line
-    keys = sorted(key for group in answer["groups"] for key in group)
+def answered(
+    asked: Form, answers: dict[str, Any], *, shown: str = "", queue: str = "judge", latest: bool = True, task: int = 7
+) -> Annotation:
+    """One person's answers to a form. Of what is shown, key a is candidate 1, b is 2 …"""
     number = next(_numbers)
     return Annotation(
         id=number,
         slot_id=number,
-        task_id=7,
-        queue=queue,
-        annotator="person-1",
-        version=1,
-        latest=True,
-        answers={"ranking": answer},
-        form=RANK if line is None else RANK_WITH_LINE,
-        guidelines=1,
-        shown={key: "abcdefghi".index(key) + 1 for key in keys},
-    )
-
-
-def written(text: str, *, queue: str = "write", form: Form = WRITE, latest: bool = True) -> Annotation:
-    """One person's response."""
-    number = next(_numbers)
-    return Annotation(
-        id=number,
-        slot_id=number,
-        task_id=8,
+        task_id=task,
         queue=queue,
         annotator="person-1",
         version=1,
         latest=latest,
-        answers={form.questions[0]["name"]: {"text": text}},
-        form=form,
+        answers=answers,
+        form=asked,
         guidelines=1,
+        shown={key: "abcdefghi".index(key) + 1 for key in shown},
     )
+
+
+def ranked(groups: str, *, queue: str = "rank", line: int | None = None) -> Annotation:
+    """One person's ranking: `"a bc d"` puts a first, b and c on one place, d last."""
+    answer: dict[str, Any] = {"groups": [list(group) for group in groups.split()]}
+    if line is not None:
+        answer["acceptable"] = line
+    shown = "".join(sorted(groups.replace(" ", "")))
+    return answered(RANK if line is None else RANK_WITH_LINE, {"ranking": answer}, shown=shown, queue=queue)
+
+
+def written(text: str, *, queue: str = "write", form: Form = WRITE, latest: bool = True) -> Annotation:
+    """One person's response."""
+    return answered(form, {form.questions[0]["name"]: {"text": text}}, queue=queue, latest=latest, task=8)
+
+
+def choice(preferred: str = "", strength: int = 0, *, both_bad: bool = False) -> dict[str, Any]:
+    """An answer to a comparison; "" for a tie."""
+    answer: dict[str, Any] = {"preferred": preferred or None}
+    if preferred:
+        answer["strength"] = strength or 1
+    return answer | ({"both_bad": True} if both_bad else {})
+
+
+def compared(
+    preferred: str = "", strength: int = 0, *, both_bad: bool = False, form: Form = COMPARE, queue: str = "compare"
+) -> Annotation:
+    """One person's comparison of a and b."""
+    answer = choice(preferred, strength, both_bad=both_bad)
+    return answered(form, {"preference": answer}, shown="ab", queue=queue)
+
+
+def edited(text: str, of: str = "a", *, shown: str = "ab", queue: str = "edit") -> Annotation:
+    """One person's edit of a candidate."""
+    return answered(EDIT, {"edited": {"candidate": of, "text": text}}, shown=shown, queue=queue)
+
+
+def compared_and_edited(preferred: str, text: str, of: str, strength: int = 2) -> Annotation:
+    """One person's comparison of a and b, and what they made of one of the two."""
+    answers = {"preference": choice(preferred, strength), "edited": {"candidate": of, "text": text}}
+    return answered(COMPARE_AND_EDIT, answers, shown="ab")
+
+
+def rated(queue: str = "rate", **numbers: int) -> Annotation:
+    """One person's thumbs: 1 is up, 0 is down."""
+    return answered(THUMBS, {"thumbs": numbers}, shown="".join(numbers), queue=queue)
 
 
 def example(

@@ -18,6 +18,7 @@ from labeling.importing.base import parse
 from labeling.models import Event, Project, Role, User
 from labeling.services import people, projects, prompts
 from tests import make, process
+from tests.labeling.exports.answering import answered
 from tests.labeling.exports.connections import end_exports
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -72,7 +73,9 @@ def test_it_works(project: Project, alice: User) -> None:
 
 
 @pytest.mark.parametrize("name", FORMATS)
-def test_every_format_is_served(project: Project, alice: User, name: str) -> None:
+def test_every_format_is_served(project: Project, alice: User, ann: User, name: str) -> None:
+    thumbs = make.queue(project, preset="kto")
+    answered(thumbs, ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
     assert rows(client(alice).get(AT, {"format": name}))
 
 
@@ -107,6 +110,7 @@ def test_an_unknown_format_is_refused_with_those_there_are(project: Project, ali
     ("given", "path", "word"),
     [
         ({"pairs": "some"}, "pairs", "best_vs_worst"),
+        ({"edits": "some"}, "edits", "over_original, over_worse, only, none"),
         ({"responses": "robot"}, "responses", "human"),
         ({"split": "dev"}, "split", "validation"),
         ({"queue": "nowhere"}, "queue", "rank, write"),
@@ -128,6 +132,22 @@ def test_policies_are_taken_from_the_address(project: Project, alice: User) -> N
     (written,) = rows(speaker.get(AT, {"format": "sft", "responses": "human"}))
     assert written["messages"][-1]["content"] == "Mine."
     assert rows(speaker.get(AT, {"format": "raw", "queue": "rank"}))[0]["queue"] == "rank"
+
+
+def test_edits_are_chosen_in_the_address(project: Project, alice: User, ann: User) -> None:
+    answered(
+        make.queue(project, preset="edit", slug="edit"), ann, edit={"candidate": "Answer 0 to 0", "text": "Edited."}
+    )
+    speaker = client(alice)
+
+    def chosen(**given: str) -> list[str]:
+        return [row["chosen"][0]["content"] for row in rows(speaker.get(AT, {"format": "preference", **given}))]
+
+    assert chosen() == ["Answer 1 to 0", "Edited.", "Answer 1 to 1"]
+    assert chosen(edits="only") == ["Edited."]
+    assert chosen(edits="none") == ["Answer 1 to 0", "Answer 1 to 1"]
+    named = speaker.get(AT, {"format": "preference", "edits": "only"}).headers["Content-Disposition"]
+    assert named == 'attachment; filename="haiku-preference-best_vs_worst-only.jsonl"'
 
 
 def test_nothing_to_export_is_said_before_the_first_byte(project: Project, alice: User) -> None:
@@ -154,6 +174,17 @@ def test_the_report_says_what_was_left_out(project: Project, alice: User) -> Non
     (left_out,) = report["removed"]
     assert (left_out["rule"], left_out["count"]) == ("no_response", 1)
     assert left_out["meaning"].startswith("prompts with no response")
+
+
+def test_the_report_counts_the_labels(project: Project, alice: User, ann: User) -> None:
+    thumbs = make.queue(project, preset="kto")
+    answered(thumbs, ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
+    answered(thumbs, ann, thumbs={"Answer 0 to 1": 0, "Answer 1 to 1": 0})
+    speaker = client(alice)
+    report = speaker.get(f"{AT}report/", {"format": "kto"}).json()
+    assert (report["rows"], report["prompts"], report["labels"]) == (4, 2, {"true": 1, "false": 3})
+    assert "desirable_weight between 3 and 4" in report["warnings"][0]
+    assert speaker.get(f"{AT}report/", {"format": "sft"}).json()["labels"] == {}
 
 
 def test_a_download_leaves_an_event(project: Project, alice: User) -> None:

@@ -17,6 +17,7 @@ from django.core.management import CommandError, call_command
 from labeling.exports import stream
 from labeling.models import Project, User
 from tests import make, process
+from tests.labeling.exports.answering import answered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -47,6 +48,39 @@ def test_it_works(project: Project, tmp_path: Path, capsys: pytest.CaptureFixtur
     mask = os.umask(0o022)
     os.umask(mask)
     assert stat.S_IMODE(out.stat().st_mode) == 0o666 & ~mask
+
+
+def test_every_setting_can_be_given(
+    project: Project, ann: User, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = str(tmp_path / "rows.jsonl")
+    make.imported(project, 1, candidates=2, start=7)
+    edit = make.queue(project, preset="edit")
+    answered(edit, ann, edit={"candidate": "Answer 0 to 7", "text": "Edited."})
+    call_command("export", "haiku", format="preference", edits="only", pairs="all", out=out)
+    assert "1 row from 1 prompt," in capsys.readouterr().err
+    with pytest.raises(CommandError, match="nothing to export"):
+        call_command("export", "haiku", format="preference", edits="none", out=out)
+    answered(make.queue(project, preset="kto"), ann, thumbs={"Answer 0 to 7": 1, "Answer 1 to 7": 0})
+    call_command("export", "haiku", format="kto", out=out)
+    assert "1 labelled true, 1 labelled false." in capsys.readouterr().err
+
+
+def test_what_is_no_file_is_written_to_and_stays(project: Project, tmp_path: Path) -> None:
+    """As root, a file put in the place of a device would take the device away from the whole machine."""
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    # Open for reading first, or the writer would wait for a reader; a row fits into the pipe's own memory.
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        call_command("export", "haiku", format="sft", out=str(pipe))
+        assert json.loads(os.read(reader, 65536))["messages"][-1]["content"] == "Mine."
+    finally:
+        os.close(reader)
+    assert pipe.is_fifo()
+    assert list(tmp_path.iterdir()) == [pipe]
+    with pytest.raises(CommandError, match="cannot be written"):
+        call_command("export", "haiku", format="sft", out=str(tmp_path))
 
 
 def run(*arguments: str) -> subprocess.CompletedProcess[bytes]:
@@ -105,6 +139,7 @@ def test_a_failure_on_the_way_leaves_no_half_file(
         ({"project": "nowhere", "format": "sft"}, "no project “nowhere”"),
         ({"project": "haiku", "format": "xml"}, "Known: sft"),
         ({"project": "haiku", "format": "sft", "queue": "nowhere"}, "It has: write"),
+        ({"project": "haiku", "format": "sft", "edits": "some"}, "over_original, over_worse"),
         ({"project": "haiku", "format": "sft", "split": "dev"}, "train, validation, test"),
         ({"project": "haiku", "format": "sft", "out": "/nowhere/at/all.jsonl"}, "cannot be written"),
     ],

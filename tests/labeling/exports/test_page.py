@@ -12,6 +12,7 @@ from labeling.exports import previews
 from labeling.exports.formats import FORMATS
 from labeling.models import Project, User
 from tests import make
+from tests.labeling.exports.answering import answered
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -35,6 +36,7 @@ def project(alice: User, ann: User) -> Project:
     rank = make.queue(made, preset="ranking", slug="rank")
     make.ranked(rank, ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
     make.ranked(rank, ann, [["Answer 1 to 1", "Answer 0 to 1"]])
+    answered(make.queue(made, preset="kto"), ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
     return made
 
 
@@ -51,7 +53,7 @@ def test_it_works(project: Project, alice: User) -> None:
     assert "Question 0?" in html
     assert "Answer 1 to 0" in html
     assert "/api/projects/haiku/export/?format=preference&amp;pairs=best_vs_worst" in html
-    assert "rankings that put nothing above anything else" in html
+    assert "rankings and comparisons that put nothing above anything else" in html
 
 
 @pytest.mark.parametrize("name", FORMATS)
@@ -64,6 +66,19 @@ def test_every_format_can_be_looked_at_and_downloaded(project: Project, alice: U
     response: Any = browser.get(download)
     assert response.status_code == 200
     assert b"".join(response.streaming_content).endswith(b"}\n")
+
+
+def test_labels_are_shown_and_counted(project: Project, alice: User) -> None:
+    html = seen(alice, format="kto")
+    assert "Labelled true" in html
+    assert "Labelled false" in html
+    assert "label true" in html
+
+
+def test_edits_can_be_chosen(project: Project, alice: User) -> None:
+    html = seen(alice, format="preference", edits="none")
+    assert '<option value="none" selected>' in html
+    assert "edits=none" in html
 
 
 def links(html: str) -> list[str]:

@@ -9,11 +9,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from labeling.exports import policies
-from labeling.exports.policies import SHARES, Pairs, Policies, Responses, Split, judged, split_of
+from labeling.exports.answers import Ranking, judged
+from labeling.exports.policies import SHARES, Edits, Pairs, Policies, Responses, Split, split_of
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Annotation, Prompt
 from labeling.exports.removed import Removed
-from tests.labeling.exports.pure import example, ranked
+from tests.labeling.exports.pure import COMPARE_PLAINLY, DEGREES, compared, example, form, ranked
 
 NAMES = "abcdefghi"
 
@@ -63,7 +64,7 @@ def test_of_several_best_ones_exactly_one_meets_the_worst() -> None:
 def test_which_of_the_tied_ones_is_taken_does_not_favour_the_first_made() -> None:
     picked = set()
     for first in range(1, 40, 2):
-        rankings = (policies.Ranking({first: 0, first + 1: 0, 99: 1}),)
+        rankings = (Ranking({first: 0, first + 1: 0, 99: 1}),)
         (pair,) = policies.choose(policies.majorities(rankings), [first, first + 1, 99], Pairs.BEST_VS_WORST)
         picked.add(pair.better - first)
     assert picked == {0, 1}
@@ -102,6 +103,57 @@ def test_the_gap_is_a_float_for_one_rater_too() -> None:
     (pair,) = pairs(example(ranked("a b c")), Policies(), Removed())
     assert repr(pair.metadata["rank_gap"]) == "2.0"
     assert repr(pair.metadata["agreement"]) == "1.0"
+
+
+# --- Comparisons -----------------------------------------------------------------------------------------------------
+
+
+def test_a_comparison_is_a_ranking_of_two() -> None:
+    for kind in Pairs:
+        assert preferred(compared("b"), kind=kind) == ["b>a"]
+        assert preferred(compared(), kind=kind) == []
+    assert best_of(compared("b")) == "b"
+    assert best_of(compared()) is None
+
+
+def test_comparisons_are_put_to_the_vote() -> None:
+    assert preferred(compared("a"), compared("a"), compared("b"), kind=Pairs.ALL) == ["a>b"]
+    assert preferred(compared("a"), compared("b"), kind=Pairs.ALL) == []
+    assert preferred(compared("a"), compared(), kind=Pairs.ALL) == []
+    removed = Removed()
+    assert pairs(example(compared("a"), compared("b")), Policies(), removed) == []
+    assert removed.as_dict() == {"no_preference": 1}
+
+
+def test_the_strength_is_the_mean_of_those_who_agree() -> None:
+    raters = [compared("a", 4), compared("a", 3), compared("b", 4), compared("a", 2), compared()]
+    (pair,) = pairs(example(*raters), Policies(), Removed())
+    assert (pair.metadata["strength"], pair.metadata["strength_max"]) == (3.0, 4)
+    assert (pair.metadata["votes_chosen"], pair.metadata["votes_rejected"], pair.metadata["votes_tied"]) == (3, 1, 1)
+    assert pair.metadata["rank_gap"] == pytest.approx((3 - 1) / 5)
+    assert pair.margin == pytest.approx((1 + 2 / 3 + 1 / 3) / 3)
+
+
+@pytest.mark.parametrize(("strength", "margin"), [(1, 0.0), (2, 1 / 3), (3, 2 / 3), (4, 1.0)])
+def test_the_margin_goes_from_nothing_to_one(strength: int, margin: float) -> None:
+    assert len(DEGREES) == 4
+    (pair,) = pairs(example(compared("b", strength)), Policies(), Removed())
+    assert pair.margin == pytest.approx(margin)
+    assert type(pair.margin) is float
+
+
+def test_without_a_degree_there_is_no_margin() -> None:
+    (pair,) = pairs(example(compared("b", form=COMPARE_PLAINLY)), Policies(), Removed())
+    assert (repr(pair.margin), pair.metadata["strength"], pair.metadata["strength_max"]) == ("0.0", 1.0, 1)
+    (pair,) = pairs(example(ranked("b a")), Policies(), Removed())
+    assert (repr(pair.margin), repr(pair.metadata["strength"]), pair.metadata["strength_max"]) == ("0.0", "0.0", 0)
+
+
+def test_a_form_that_changed_its_degrees_still_has_one_margin() -> None:
+    three = form(name="preference", type="compare", strengths=["Slightly", "Better", "Much"])
+    (pair,) = pairs(example(compared("a", 4), compared("a", 2, form=three)), Policies(), Removed())
+    assert pair.margin == pytest.approx((1 + 1 / 2) / 2)
+    assert pair.metadata["strength_max"] == 4
 
 
 CIRCLE = ("a b c d", "b c a d", "c a b d")
@@ -219,4 +271,6 @@ def test_splits_come_near_their_shares() -> None:
 
 
 def test_defaults_are_those_of_the_contract() -> None:
-    assert Policies() == Policies(pairs=Pairs.BEST_VS_WORST, responses=Responses.ANY, split=None)
+    assert Policies() == Policies(
+        pairs=Pairs.BEST_VS_WORST, responses=Responses.ANY, edits=Edits.OVER_ORIGINAL, split=None
+    )

@@ -9,17 +9,20 @@ import random
 import subprocess
 import sys
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from labeling.exports import choices, examples, stream
 from labeling.importing.base import parse
-from labeling.models import Annotation, Project, Queue, User
+from labeling.models import Annotation, Candidate, Project, Queue, User
 from labeling.services import prompts
 from tests import make, process
+from tests.labeling.exports.answering import answered
 from tests.labeling.exports.connections import end_exports, wait_for_exports
 from tests.labeling.exports.test_bytes import AWKWARD
 
@@ -168,6 +171,132 @@ def test_only_the_newest_version_trains_and_raw_has_all(project: Project, ann: U
     (row,) = exported(project, format="sft")
     assert row["messages"][-1]["content"] == "First."
     assert [(r["version"], r["latest"]) for r in exported(project, format="raw")] == [(1, False), (2, True)]
+
+
+def test_what_was_taken_back_is_in_no_export(project: Project, ann: User, ben: User) -> None:
+    make.imported(project, 2, candidates=2)
+    write, rank = make.queue(project), ranking_queue(project, overlap=2)
+    make.written(write, ann, "Oops.")
+    kept = make.written(write, ann, "Meant.")
+    for person in (ann, ben):
+        make.ranked(rank, person, [["Answer 1 to 0"], ["Answer 0 to 0"]])
+    for taken_back in Annotation.objects.exclude(pk=kept.pk).order_by("pk"):
+        assert len(exported(project, format="raw")) > 1
+        Annotation.objects.filter(pk=taken_back.pk).update(undone_at=timezone.now())
+    (row,) = exported(project, format="sft")
+    assert row["messages"][-1]["content"] == "Meant."
+    assert [row["annotation_id"] for row in exported(project, format="raw")] == [str(kept.pk)]
+    with pytest.raises(stream.EmptyExport):
+        exported(project, format="preference")
+
+
+def test_the_newest_version_is_the_newest_that_was_not_taken_back(project: Project, ann: User) -> None:
+    make.imported(project, 1)
+    first = make.written(make.queue(project), ann, "First.")
+    fields = ("slot_id", "annotator_id", "queue_id", "form_id", "guidelines_id")
+    for version, text in ((2, "Second."), (3, "Third.")):
+        Annotation.objects.create(
+            version=version,
+            answers={"response": {"text": text}},
+            **{name: getattr(first, name) for name in fields},
+        )
+
+    def latest() -> tuple[list[str], list[tuple[int, bool]]]:
+        said = [row["messages"][-1]["content"] for row in exported(project, format="sft")]
+        return said, [(row["version"], row["latest"]) for row in exported(project, format="raw")]
+
+    assert latest() == (["Third."], [(1, False), (2, False), (3, True)])
+    first.slot.annotations.filter(version=3).update(undone_at=timezone.now())
+    assert latest() == (["Second."], [(1, False), (2, True)])
+    first.slot.annotations.filter(version=1).update(undone_at=timezone.now())
+    assert latest() == (["Second."], [(2, True)])
+
+
+def test_a_ranking_that_was_taken_back_leads_nothing(project: Project, ann: User) -> None:
+    imported(project, {"prompt": "One?"}, {"prompt": "Two?", "candidates": [{"text": "a"}, {"text": "b"}]})
+    write, rank = make.queue(project), ranking_queue(project)
+    for _ in range(2):
+        make.written(write, ann)
+    ranking = make.ranked(rank, ann, [["a"], ["b"]])
+    Annotation.objects.filter(pk=ranking.pk).update(undone_at=timezone.now())
+    assert [row["messages"][0]["content"] for row in exported(project, format="raw")] == ["One?", "Two?"]
+
+
+def test_comparisons_and_edits_come_out_as_they_were_meant(project: Project, ann: User, ben: User) -> None:
+    """Each person sees the two in an order of their own; the export speaks of candidates."""
+    make.imported(project, 6, candidates=2)
+    queue = make.queue(project, preset="llama3-pairwise-edit", slug="pairs", overlap=2)
+    for n in range(6):
+        for person in (ann, ben):
+            better = f"Answer 1 to {n}"
+            answered(
+                queue,
+                person,
+                preference={"preferred": better, "strength": 3},
+                edited={"candidate": better, "text": f"{person.name} on {n}"},
+            )
+    found = exported(project, format="preference")
+    assert [(row["chosen"][0]["content"], row["rejected"][0]["content"]) for row in found] == [
+        pair
+        for n in range(6)
+        for pair in [
+            (f"Answer 1 to {n}", f"Answer 0 to {n}"),
+            (f"Ann on {n}", f"Answer 1 to {n}"),
+            (f"Ben on {n}", f"Answer 1 to {n}"),
+        ]
+    ]
+    assert [row["margin"] for row in exported(project, format="reward")] == [pytest.approx(2 / 3), 0, 0] * 6
+    assert len(exported(project, format="preference", edits="only")) == 12
+    assert len(exported(project, format="preference", edits="over_worse")) == 30
+    assert [row["messages"][-1]["content"] for row in exported(project, format="sft")][:2] == ["Ann on 0", "Ben on 0"]
+
+
+def test_raw_names_the_candidates_of_every_type_of_question(project: Project, ann: User) -> None:
+    make.imported(project, 1, candidates=2)
+    types: list[dict[str, Any]] = [
+        {"name": "preference", "type": "compare"},
+        {"name": "edited", "type": "edit"},
+        {"name": "quality", "type": "rate"},
+        {"name": "flags", "type": "choose"},
+        {"name": "errors", "type": "spans"},
+    ]
+    one, other = "Answer 0 to 0", "Answer 1 to 0"
+    given: dict[str, Any] = {
+        "preference": {"preferred": other, "strength": 1},
+        "edited": {"candidate": one, "text": "Edited."},
+        "quality": {one: 1, other: 5},
+        "flags": {one: ["No"], other: ["Yes"]},
+        "errors": {one: [{"start": 0, "end": 6, "label": "Error"}], other: []},
+    }
+    answered(make.queue(project, form=types), ann, **given)
+    (row,) = exported(project, format="raw")
+    texts = {candidate["key"]: candidate["text"] for candidate in row["candidates"]}
+    answers = json.loads(row["answers_json"])
+    assert texts[answers["preference"]["preferred"]] == other
+    assert texts[answers["edited"]["candidate"]] == one
+    for name in ("quality", "flags", "errors"):
+        assert {texts[key]: value for key, value in answers[name].items()} == given[name]
+    for candidate in row["candidates"]:
+        assert Candidate.objects.get(pk=int(candidate["candidate_id"])).text == candidate["text"]
+
+
+def test_rows_of_kto_share_no_prompt_with_their_neighbours(project: Project, ann: User) -> None:
+    made = make.imported(project, 130, candidates=4)
+    queue = make.queue(project, preset="kto", slug="thumbs")
+    for n in range(130):
+        answered(queue, ann, thumbs={f"Answer {c} to {n}": int(c < 3) for c in range(4)})
+    rows = exported(project, format="kto")
+    order = [int(row["metadata"]["prompt_id"]) for row in rows]
+    assert sorted(order) == sorted(prompt.pk for prompt in made for _ in range(4))
+    assert all(one != other for one, other in pairwise(order))
+    assert exported(project, format="kto") == rows, "the same answers give the same bytes"
+    report = stream.measure(choices.parse(project, {"format": "kto"}))
+    assert (report.rows, report.prompts, report.labels) == (520, 130, {"true": 390, "false": 130})
+    assert "390 labelled true, 130 labelled false." in report.said
+    (warning,) = report.warnings
+    assert "undesirable_weight between 2.25 and 3" in warning
+    assert stream.preview(choices.parse(project, {"format": "kto"}), 3) == rows[:3]
+    wait_for_exports(0)
 
 
 def test_rows_stand_in_the_order_of_their_prompts(project: Project, ann: User) -> None:

@@ -14,6 +14,7 @@ from labeling.importing.base import parse
 from labeling.models import Project, User
 from labeling.services import prompts
 from tests import make
+from tests.labeling.exports.answering import answered
 
 pytestmark = [
     pytest.mark.django_db(transaction=True),
@@ -38,7 +39,7 @@ def ann() -> User:
 
 @pytest.fixture
 def project(ann: User) -> Project:
-    """Four prompts that are written and ranked; one has a system text and turns before the last question."""
+    """Four prompts with answers of every kind; one has a system text and turns before the last question."""
     made = make.project(annotators=[ann], slug="haiku")
     talk = [
         {"role": "system", "content": "Be brief."},
@@ -52,9 +53,14 @@ def project(ann: User) -> Project:
     lines = [parse(line, number) for number, line in enumerate(asked, 1)]
     prompts.import_lines(made, lines, source="jsonl", by=make.manager(made))
     write, rank = make.queue(made, slug="write"), make.queue(made, preset="ranking", slug="rank")
+    thumbs, compare = make.queue(made, preset="kto", slug="thumbs"), make.queue(made, preset="helpsteer3", slug="pairs")
     for reply in REPLIES:
         make.written(write, ann, reply)
         make.ranked(rank, ann, [[f"{reply} (better)"], [f"{reply} (worse)"]])
+        answered(thumbs, ann, thumbs={f"{reply} (better)": 1, f"{reply} (worse)": 0})
+    for number, reply in enumerate(REPLIES):
+        preference = {"preferred": f"{reply} (better)", "strength": min(3, number + 1)}
+        answered(compare, ann, preference=preference, reason={"text": "For a reason."})
     return made
 
 
@@ -133,7 +139,7 @@ def test_preferences_train_and_both_sides_are_what_was_ranked(project: Project, 
 
     from tests.labeling.exports import tiny
 
-    found, lines = loaded(project, tmp_path, format="preference")
+    found, lines = loaded(project, tmp_path, format="preference", queue="rank")
     tokenizer = tiny.tokenizer()
     trainer = DPOTrainer(
         model=tiny.model(len(tokenizer)),
@@ -163,7 +169,7 @@ def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
 
     from tests.labeling.exports import tiny
 
-    found, _ = loaded(project, tmp_path, format="reward")
+    found, _ = loaded(project, tmp_path, format="reward", queue="rank")
     tokenizer = tiny.tokenizer()
     config = tiny.model(len(tokenizer)).config
     config.num_labels = 1
@@ -179,8 +185,75 @@ def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
         assert tokenizer.decode(row["rejected_ids"]).rstrip("\n").endswith(f"{reply} (worse)<|im_end|>")
 
 
+def test_a_margin_of_every_row_reaches_the_loss(project: Project, tmp_path: Path) -> None:
+    from transformers import LlamaForSequenceClassification
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    from tests.labeling.exports import tiny
+
+    tokenizer = tiny.tokenizer()
+
+    def first_loss(**given: str) -> tuple[float, list[float]]:
+        found, lines = loaded(project, tmp_path, format="reward", **given)
+        config = tiny.model(len(tokenizer)).config
+        config.num_labels = 1
+        trainer = RewardTrainer(
+            model=LlamaForSequenceClassification(config),
+            # All four pairs in one step, before anything is learnt.
+            args=RewardConfig(**settings(tmp_path, per_device_train_batch_size=8, max_steps=1)),
+            train_dataset=found,
+            processing_class=tokenizer,
+        )
+        (loss,) = steps_taken(trainer)
+        return loss, [line["margin"] for line in lines]
+
+    plain, without = first_loss(queue="rank")
+    wider, margins = first_loss(queue="pairs")
+    assert (without, margins) == ([0.0] * 4, [0.0, 0.5, 1.0, 1.0])
+    # The same four pairs: only the margins differ, and each makes the loss larger.
+    assert wider > plain + 0.2
+    mixed, both = first_loss()
+    assert sorted(both) == sorted(without + margins)
+    assert plain < mixed < wider
+
+
+def test_labels_train_and_neighbours_share_no_prompt(project: Project, tmp_path: Path) -> None:
+    from trl.trainer.kto_config import KTOConfig
+    from trl.trainer.kto_trainer import KTOTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, lines = loaded(project, tmp_path, format="kto")
+    assert len(lines) == 8
+    tokenizer = tiny.tokenizer()
+    trainer = KTOTrainer(
+        model=tiny.model(len(tokenizer)),
+        ref_model=tiny.model(len(tokenizer)),
+        args=KTOConfig(**settings(tmp_path, per_device_train_batch_size=4)),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    losses = steps_taken(trainer)
+    assert len(losses) == 2
+    # At the start the model is the one it is compared with: the loss of every row is a half.
+    assert losses[0] == pytest.approx(0.5, abs=0.01)
+    rows = list(trainer.train_dataset)
+    own = {f"{reply} ({side})": side == "better" for reply in REPLIES for side in ("better", "worse")}
+    for row, line in zip(rows, lines, strict=True):
+        text = tokenizer.decode(row["completion_ids"]).rstrip("\n").removesuffix("<|im_end|>")
+        assert text == line["completion"][0]["content"]
+        assert row["label"] is own[text]
+        prompt = tokenizer.decode(row["prompt_ids"])
+        assert prompt == tokenizer.apply_chat_template(line["prompt"], tokenize=False, add_generation_prompt=True)
+        # What the trainer sets beside it answers another prompt.
+        other = tokenizer.decode(row["KL_completion_ids"]).rstrip("\n").removesuffix("<|im_end|>")
+        assert other in own
+        assert other.rpartition(" (")[0] != text.rpartition(" (")[0]
+
+
 def test_raw_and_prompts_load(project: Project, tmp_path: Path) -> None:
     raw, lines = loaded(project, tmp_path, format="raw")
-    assert len(raw) == len(lines) == 8
+    assert len(raw) == len(lines) == 16
     asked, _ = loaded(project, tmp_path, format="prompts")
     assert len(asked) == 4

@@ -13,7 +13,7 @@ from labeling.services import annotations, drafts, slots  # noqa: E402
 
 
 def main(queue_id: int, seed: int) -> None:
-    """Everybody's turn comes at random; one in ten skips, one in ten sends the submit twice."""
+    """Everybody's turn comes at random; one in ten skips, takes back or sends twice; half keep one ahead."""
     dice = random.Random(seed)
     queue = Queue.objects.select_related("project").get(pk=queue_id)
     waiting = list(User.objects.filter(memberships__project=queue.project, memberships__role="annotator"))
@@ -25,6 +25,8 @@ def main(queue_id: int, seed: int) -> None:
             continue
         lease = str(slot.lease)
         try:
+            if dice.random() < 0.5:
+                slots.take_ahead(queue, by=person)
             if dice.random() < 0.1:
                 slots.skip(slot, lease=lease, reason="other", by=person)
                 continue
@@ -32,6 +34,9 @@ def main(queue_id: int, seed: int) -> None:
             drafts.save(slot, answers, lease=lease, revision=0, by=person)
             for _ in range(2 if dice.random() < 0.1 else 1):
                 annotations.submit(slot, answers, lease=lease, by=person)
+            if dice.random() < 0.1:
+                slot = annotations.undo(slot, lease=lease, by=person)
+                annotations.submit(slot, answers, lease=str(slot.lease), by=person)
         except (LeaseLost, Conflict):
             # Another process works for the same person and has finished this very slot: that is the contest.
             continue

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from html import unescape
 from typing import Any
 
 import pytest
@@ -29,7 +30,7 @@ def settings(queue: Queue, **changes: Any) -> dict[str, Any]:
 
 def test_a_queue_is_made_from_a_preset(client: Client, project: Project) -> None:
     make.imported(project, 2)
-    offered = client.get("/projects/haiku/queues/new/").content.decode()
+    offered = unescape(client.get("/projects/haiku/queues/new/").content.decode())
     for preset in PRESETS.values():
         assert preset.source in offered
     made = client.post("/projects/haiku/queues/new/", NEW)

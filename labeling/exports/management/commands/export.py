@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from labeling.errors import DomainError
 from labeling.exports import choices, stream
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import Pairs, Responses, Split
+from labeling.exports.policies import Edits, Pairs, Responses, Split
 from labeling.models import Project
 
 
@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--format", required=True, metavar="F", help=f"one of: {', '.join(FORMATS)}")
         parser.add_argument("--queue", default="", help="the slug or number of one queue; all of them without it")
         parser.add_argument("--pairs", default="", metavar="P", help=f"one of: {', '.join(Pairs)}")
+        parser.add_argument("--edits", default="", metavar="E", help=f"one of: {', '.join(Edits)}")
         parser.add_argument("--responses", default="", metavar="R", help=f"one of: {', '.join(Responses)}")
         parser.add_argument("--split", default="", metavar="S", help=f"one of: {', '.join(Split)}")
         parser.add_argument("--out", default="-", metavar="FILE", help="a file; - or nothing is standard output")
@@ -58,12 +59,17 @@ class Command(BaseCommand):
 
 @contextmanager
 def _destination(out: str) -> Iterator[BinaryIO]:
-    """Standard output, or a file that gets its name only when it is whole: a reader never meets half of one."""
+    """Standard output, a pipe, or a file that gets its name only when it is whole: nobody meets half of one."""
     if out == "-":
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
     path = Path(out).absolute()
+    if path.exists() and not path.is_file():
+        # A device or a named pipe is written to: to put a file in its place would take it from everybody else.
+        with path.open("wb") as target:
+            yield target
+        return
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
         with os.fdopen(handle, "wb") as target:

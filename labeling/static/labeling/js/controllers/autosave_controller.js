@@ -7,12 +7,12 @@ import { saying } from "../lib/words.js";
 
 export default class extends Controller {
   static targets = ["state", "conflict", "mine", "theirs", "lost", "lostWords"];
-  static values = { url: String, lease: String, revision: Number, savedAt: String, key: String };
+  static values = { url: String, lease: String, revision: Number, savedAt: String, key: String, version: Number };
 
   connect() {
     this.saver = new Autosaver({
       send: ({ revision, answers, keepalive }) =>
-        sendJson("PUT", this.urlValue, { lease: this.leaseValue, revision, answers }, { keepalive }),
+        sendJson("PUT", this.urlValue, { ...this.whose, revision, answers }, { keepalive }),
       store: draftStore(this.keyValue),
       tell: (state, detail) => this.told(state, detail),
       after: (run, wait) => setTimeout(run, wait),
@@ -35,6 +35,12 @@ export default class extends Controller {
     window.removeEventListener("pagehide", this.hide);
     window.removeEventListener("online", this.wake);
     window.removeEventListener("beforeunload", this.warn);
+  }
+
+  // A correction says which version it corrects.
+  get whose() {
+    const lease = this.leaseValue;
+    return this.hasVersionValue ? { lease, version: this.versionValue } : { lease };
   }
 
   begin() {

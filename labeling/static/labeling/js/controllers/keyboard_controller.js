@@ -29,7 +29,7 @@ export default class extends Controller {
     const found = find(names(event));
     if (!found) return;
     const { binding, name } = found;
-    const single = !/^(Mod|Alt)\+/.test(name);
+    const single = !/^(Mod|Alt)\+/.test(name) && name !== "Escape";
     if (typing(focused) && !binding.typing) return;
     if (single && (!this.singleValue || event.ctrlKey || event.metaKey || event.altKey)) return;
     if (single && OWN[name] && focused?.matches(OWN[name])) return;

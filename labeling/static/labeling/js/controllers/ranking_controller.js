@@ -2,6 +2,7 @@
 import { Controller } from "../../vendor/stimulus.js";
 import { bind } from "../lib/bindings.js";
 import { Board } from "../lib/board.js";
+import * as cards from "../lib/cards.js";
 import * as ranking from "../lib/ranking.js";
 import { readPlaces, showPlaces } from "../lib/radios.js";
 import { rankingKeys } from "../lib/ranking_keys.js";
@@ -12,20 +13,18 @@ export default class extends Controller {
 
   connect() {
     this.form = this.element.closest("form");
-    this.cards = [...this.form.querySelectorAll("[data-candidate]")];
-    this.keys = this.cards.map((card) => card.dataset.candidate);
-    this.letters = Object.fromEntries(this.cards.map((card) => [card.dataset.candidate, card.dataset.letter]));
+    this.keys = cards.keys();
+    this.letters = cards.letters();
     this.history = [];
     this.places = readPlaces(this.form, this.nameValue, this.keys);
-    this.current = ranking.nextUnplaced(this.places, this.keys, null) ?? this.keys[0];
+    cards.mark(ranking.nextUnplaced(this.places, this.keys, null) ?? this.keys[0]);
     const board = this.form.querySelector(`[data-rank-board="${this.nameValue}"]`);
     this.board = new Board(board, {
       letters: this.letters,
       drop: (key, number) => this.drop(key, number),
-      pick: (key) => this.goTo(key),
+      pick: (key) => cards.goTo(key),
     });
     this.form.addEventListener("change", this.chosen);
-    this.form.addEventListener("focusin", this.focused);
     this.form.addEventListener("click", this.cleared);
     document.addEventListener("autosave:describe", this.describe);
     this.unbind = bind(...rankingKeys(this));
@@ -36,7 +35,6 @@ export default class extends Controller {
     this.unbind();
     this.board.close();
     this.form.removeEventListener("change", this.chosen);
-    this.form.removeEventListener("focusin", this.focused);
     this.form.removeEventListener("click", this.cleared);
     document.removeEventListener("autosave:describe", this.describe);
   }
@@ -50,15 +48,12 @@ export default class extends Controller {
     return this.form.elements[`q.${this.nameValue}.acceptable`];
   }
 
-  step(by) {
-    const most = this.keys.length;
-    this.goTo(this.keys[(this.keys.indexOf(this.current) + by + most) % most]);
-  }
-
   put(digit) {
-    this.set(ranking.place(this.places, this.current, Number(digit), this.rules));
-    const next = ranking.nextUnplaced(this.places, this.keys, this.current);
-    if (next) this.goTo(next);
+    const key = cards.current();
+    this.set(ranking.place(this.places, key, Number(digit), this.rules));
+    const next = ranking.nextUnplaced(this.places, this.keys, key);
+    if (next) cards.goTo(next);
+    else this.dispatch("done", { prefix: "question", detail: { name: this.nameValue } });
   }
 
   drop(key, number) {
@@ -66,10 +61,10 @@ export default class extends Controller {
     this.set(number ? ranking.place(places, key, number, rules) : ranking.clear(places, key), key);
   }
 
-  set(places, key = this.current) {
+  set(places, key = cards.current()) {
     this.history.push(this.places);
     this.places = places;
-    this.current = key;
+    cards.mark(key);
     this.show();
     this.say();
   }
@@ -93,53 +88,59 @@ export default class extends Controller {
     if (button) this.set(ranking.clear(this.places, button.value), button.value);
   };
 
-  focused = ({ target }) => {
-    const key = target.closest("[data-candidate]")?.dataset.candidate;
-    if (key && key !== this.current) {
-      this.current = key;
-      this.mark();
-    }
-  };
-
-  goTo(key) {
-    this.current = key;
-    this.mark();
-    const card = this.cards[this.keys.indexOf(key)];
-    card.focus({ preventScroll: true });
-    card.scrollIntoView({ block: "nearest" });
+  // It is this question's turn, after another one's.
+  activated({ detail }) {
+    if (detail.name === this.nameValue) cards.goTo(ranking.nextUnplaced(this.places, this.keys, null) ?? cards.current());
   }
 
-  mark() {
-    for (const card of this.cards) card.toggleAttribute("data-current", card.dataset.candidate === this.current);
+  moveLine(key) {
+    const places = ranking.groups(this.places, this.keys).length;
+    this.line.value = Math.min(places, Math.max(0, Number(this.line.value) + (key === "+" ? 1 : -1)));
+    this.tell();
+    this.say();
   }
 
   show() {
     showPlaces(this.form, this.nameValue, this.keys, this.places);
-    this.mark();
     this.board.show(this.places, this.keys);
     this.tell();
   }
 
   tell() {
     const groups = ranking.groups(this.places, this.keys);
-    const complete = ranking.unplaced(this.places, this.keys).length === 0;
-    const line = this.line ? { acceptable: Number(this.line.value) } : {};
+    const said = !this.line || this.line.value !== "";
+    const complete = ranking.unplaced(this.places, this.keys).length === 0 && said;
+    const line = this.line && said ? { acceptable: Number(this.line.value) } : {};
     const value = groups.length ? { groups, places: this.places, ...line } : null;
     this.dispatch("answer", {
       prefix: "question",
-      detail: { name: this.nameValue, value, complete: complete || (!this.requiredValue && !value) },
+      detail: {
+        name: this.nameValue,
+        value,
+        complete: complete || (!this.requiredValue && !value),
+        outcomes: complete ? this.outcomes(groups) : [],
+      },
     });
   }
 
+  // What the answer comes to, as the server says it: later questions may hang on it.
+  outcomes(groups) {
+    const found = ["answered"];
+    if (groups.some((group) => group.length > 1)) found.push("tie");
+    if (this.line) found.push(Number(this.line.value) ? "some_acceptable" : "none_acceptable");
+    return found;
+  }
+
   say() {
-    this.liveTarget.textContent = ranking.describe(this.places, this.keys, this.letters);
+    const line = this.line?.value ? ` ${this.line.selectedOptions[0].textContent} good enough.` : "";
+    this.liveTarget.textContent = ranking.describe(this.places, this.keys, this.letters) + line;
   }
 
   restore({ detail: { answers } }) {
     const answer = answers[this.nameValue];
     this.places = answer?.places ?? ranking.fromGroups(answer?.groups ?? []);
-    this.current = ranking.nextUnplaced(this.places, this.keys, null) ?? this.current;
-    if (this.line) this.line.value = answer?.acceptable ?? 0;
+    cards.mark(ranking.nextUnplaced(this.places, this.keys, null) ?? cards.current());
+    if (this.line) this.line.value = answer?.acceptable ?? "";
     this.show();
   }
 

@@ -9,7 +9,10 @@ export default class extends Controller {
   static targets = ["list"];
 
   fill() {
-    const groups = Map.groupBy(bindings(), (binding) => binding.group);
+    // Questions of one type bring the same keys: they are named once.
+    const alike = ({ group, label, keys }) => [group, label, ...keys].join("\n");
+    const different = [...new Map(bindings().map((binding) => [alike(binding), binding])).values()];
+    const groups = Map.groupBy(different, (binding) => binding.group);
     this.listTarget.replaceChildren(
       ...[...groups].map(([group, found]) => {
         const keys = element("dl");

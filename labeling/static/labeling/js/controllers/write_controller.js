@@ -1,5 +1,6 @@
 // A question for text: counts, and a preview by the server's own renderer.
 import { Controller } from "../../vendor/stimulus.js";
+import { isActive } from "../lib/active.js";
 import { bind } from "../lib/bindings.js";
 import { postFields } from "../lib/http.js";
 import { characters, codePoints, words } from "../lib/text.js";
@@ -20,13 +21,13 @@ export default class extends Controller {
       const fitting = matchMedia("(min-width: 64rem)").matches ? "open" : "closed";
       this.previewTarget.hidden = (localStorage.getItem(REMEMBERED) ?? fitting) !== "open";
       this.toggleTarget.setAttribute("aria-pressed", this.previewing);
-      this.unbind = bind(...this.bindings());
     }
+    this.unbind = bind(...this.bindings());
     this.changed();
   }
 
   disconnect() {
-    this.unbind?.();
+    this.unbind();
     clearTimeout(this.timer);
     document.removeEventListener("autosave:describe", this.describe);
   }
@@ -34,28 +35,38 @@ export default class extends Controller {
   bindings() {
     const group = "Writing";
     const here = () => document.activeElement === this.textTarget;
-    return [
-      { keys: ["w"], group, label: "Go to the text", run: () => this.textTarget.focus() },
+    const mine = () => isActive(this.nameValue);
+    const keys = [
+      { keys: ["w"], group, label: "Go to the text", run: () => this.textTarget.focus(), when: mine },
       { keys: ["Escape"], group, label: "Leave the text", run: () => this.textTarget.blur(), typing: true, when: here },
-      { keys: ["Alt+p"], group, label: "Show or hide the preview", run: () => this.toggle(), typing: true },
     ];
+    if (!this.hasToggleTarget) return keys;
+    const toggle = () => this.toggle();
+    return [...keys, { keys: ["Alt+p"], group, label: "Show or hide the preview", run: toggle, typing: true, when: mine }];
   }
 
   changed() {
     const text = this.textTarget.value;
     const length = codePoints(text);
     this.countsTarget.textContent = this.counts(text, length);
-    const fits = length >= this.minValue && (!this.maxValue || length <= this.maxValue);
-    this.dispatch("answer", {
-      prefix: "question",
-      detail: {
-        name: this.nameValue,
-        value: text === "" ? null : { text },
-        complete: fits || (!this.requiredValue && length === 0),
-      },
-    });
+    this.dispatch("answer", { prefix: "question", detail: { name: this.nameValue, ...this.answer(text, length) } });
     clearTimeout(this.timer);
     if (this.previewing) this.timer = setTimeout(() => this.draw(), PAUSE);
+  }
+
+  // What a text of so many code points comes to.
+  answer(text, length) {
+    const fits = length >= this.minValue && (!this.maxValue || length <= this.maxValue);
+    return {
+      value: text === "" ? null : { text },
+      complete: fits || (!this.requiredValue && length === 0),
+      outcomes: length > 0 && fits ? ["answered"] : [],
+    };
+  }
+
+  // It is this question's turn, after another one's.
+  activated({ detail }) {
+    if (detail.name === this.nameValue) this.textTarget.focus();
   }
 
   counts(text, length) {

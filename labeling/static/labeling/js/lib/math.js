@@ -1,7 +1,11 @@
-// Draws math with KaTeX, which is loaded only where there is some.
+// Draws math with KaTeX, which is loaded only where there is some. A formula that would be too much for a browser stays
+// as it was written: elements many hundred deep inside each other bring the whole tab down.
 
 const LONGEST = 5000; // characters of one formula
-const MOST = 1000; // formulas on one page
+const LONGEST_WITH_MACROS = 400; // the same where it makes macros of its own, which can say a thing many times
+const DEEPEST = 200; // elements inside each other
+const ROOM = 100_000; // elements of all formulas that are drawn together
+const MACROS = /\\(?:[gex]?def|let|futurelet|(?:re)?newcommand|providecommand)(?![a-z])/i;
 const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxSize: 20, maxExpand: 200 };
 
 let loading = null;
@@ -14,8 +18,10 @@ function load() {
   return import("../../vendor/katex/katex.js").then(() => globalThis.katex);
 }
 
-// KaTeX writes some style attributes, which our content policy forbids; set as properties they are allowed.
-function settle(node) {
+// KaTeX writes some style attributes, which our content policy forbids; set as properties they are allowed. Returns how
+// many elements there are.
+function settle(node, depth = 0) {
+  if (depth > DEEPEST) throw new RangeError("too deep");
   const css = node.attributes?.style;
   if (css) {
     delete node.attributes.style;
@@ -26,25 +32,31 @@ function settle(node) {
       return element;
     };
   }
-  node.children?.forEach(settle);
+  return (node.children ?? []).reduce((number, child) => number + settle(child, depth + 1), 1);
 }
 
-function draw(katex, element) {
+// Draws a formula if there is room for it; returns how much is left then.
+function draw(katex, element, room) {
   const tex = element.textContent;
+  let left = room;
   try {
+    if (room <= 0 || tex.length > (MACROS.test(tex) ? LONGEST_WITH_MACROS : LONGEST)) throw new RangeError("too long");
     const tree = katex.__renderToDomTree(tex, { ...OPTIONS, displayMode: element.matches(".math-block") });
-    settle(tree);
+    left -= settle(tree);
+    if (left < 0) throw new RangeError("too large");
     element.replaceChildren(tree.toNode());
     element.dataset.tex = tex;
   } catch {
-    element.classList.add("math-wrong"); // not TeX that KaTeX knows: it stays as it was written
+    left -= tex.length;
+    element.classList.add("math-wrong"); // too much, or not TeX that KaTeX knows: it stays as it was written
   }
+  return left;
 }
 
 export async function drawMath(root) {
-  const found = [...root.querySelectorAll(".math-inline:not([data-tex]), .math-block:not([data-tex])")];
+  const found = [...root.querySelectorAll(":is(.math-inline, .math-block):not([data-tex], .math-wrong)")];
   if (!found.length) return;
   loading ??= load();
   const katex = await loading;
-  for (const element of found.slice(0, MOST)) if (element.textContent.length <= LONGEST) draw(katex, element);
+  found.reduce((room, element) => draw(katex, element, room), ROOM);
 }

@@ -1,0 +1,2 @@
+// Typed as a response is, without a preview.
+import "./write.js";

@@ -1,0 +1,4 @@
+import EditController from "../controllers/edit_controller.js";
+import { addQuestionType } from "../lib/question_types.js";
+
+addQuestionType("edit", EditController);

@@ -1,0 +1,4 @@
+import RatingController from "../controllers/rating_controller.js";
+import { addQuestionType } from "../lib/question_types.js";
+
+addQuestionType("rating", RatingController);

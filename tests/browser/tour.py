@@ -1,0 +1,271 @@
+"""Every page of the site, each with content as it would have in earnest and the person it is for.
+
+A new page needs one line in STOPS. What stands in its address (`<int:prompt_id>`) is looked up in `World.places`.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from django.conf import settings
+from django.urls import URLPattern, URLResolver, reverse
+from playwright.sync_api import Browser, Page
+
+from annotate.urls import urlpatterns
+from labeling.importing import Rejected
+from labeling.models import Project, PromptImport, Queue, Role, User
+from labeling.questions import PRESETS, QUESTION_TYPES
+from labeling.selectors import slots as slot_reads
+from labeling.services import annotations, drafts, people, projects, prompts, queues, slots
+from tests import make
+from tests.browser.conftest import Visitor, let_in, person
+from tests.browser.content import reading_room
+from workers.services import generations, generators
+from workers.services.generations import Worker
+
+MANAGER, REVIEWER, ANNOTATOR, NOBODY = "mira", "rita", "ann", ""
+
+
+# Fonts are there, and so is the math.
+DRAWN = """() => document.fonts.status === "loaded" &&
+  !document.querySelector(":is(.math-inline, .math-block):not([data-tex], .math-wrong)")"""
+
+
+def _press(name: str, then: str) -> Callable[[Page], None]:
+    """Presses a button, after which a text stands there."""
+
+    def press(page: Page) -> None:
+        page.get_by_role("button", name=name).first.click()
+        page.get_by_text(then).wait_for()
+
+    return press
+
+
+def _key(key: str) -> Callable[[Page], None]:
+    def press(page: Page) -> None:
+        page.keyboard.press(key)
+        page.locator("dialog[open]").wait_for()
+
+    return press
+
+
+def _menu(page: Page) -> None:
+    page.locator(".menu > summary").click()
+
+
+def _open_all(page: Page) -> None:
+    for more in page.locator("details.more > summary").all():
+        more.click()
+
+
+def _wrong_password(page: Page) -> None:
+    page.get_by_label("E-mail").fill("nobody@example.org")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Log in").click()
+    page.get_by_role("alert").wait_for()
+
+
+def _lose_the_session(page: Page) -> None:
+    page.context.clear_cookies(name=settings.SESSION_COOKIE_NAME)
+    page.get_by_role("button", name="Save the name").click()
+    page.get_by_role("heading", name="You are logged out").wait_for()
+
+
+def _save_nothing(page: Page) -> None:
+    page.evaluate("() => { for (const form of document.forms) form.noValidate = true; }")
+    page.locator("main form .btn--primary").first.click()
+    page.locator("[aria-invalid=true], .errorlist, .message--error").first.wait_for()
+
+
+@dataclass(frozen=True)
+class Stop:
+    """One page: the name of its address (or the address itself), who opens it, and what they do there before it is
+    looked at. `at` names other places of the world than the usual ones, `also` what the browser may complain of."""
+
+    name: str
+    who: str
+    note: str = ""
+    then: Callable[[Page], None] | None = None
+    query: str = ""
+    at: Mapping[str, str] = field(default_factory=dict)
+    also: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        return " ".join(filter(None, [self.name, self.query, self.note, f"as {self.who or 'nobody'}"]))
+
+
+STOPS = [
+    Stop("login", NOBODY),
+    Stop("login", NOBODY, "with a wrong password", _wrong_password),
+    Stop("welcome", NOBODY),
+    Stop("welcome", NOBODY, "with an old link", at={"token": "old_token"}),
+    Stop("home", ANNOTATOR),
+    Stop("home", MANAGER, "with the menu", _menu),
+    Stop("home", "newcomer", "without a project"),
+    Stop("profile", ANNOTATOR, "with a new token", _press("Make a token", "Copy the new key now")),
+    Stop("profile", ANNOTATOR, "logged out meanwhile", _lose_the_session, also=("401",)),
+    Stop("project-create", MANAGER),
+    Stop("project-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("project", MANAGER),
+    Stop("project", MANAGER, "when it is new", at={"slug": "new_slug"}),
+    Stop("project", REVIEWER),
+    Stop("guidelines", MANAGER),
+    Stop("guidelines", MANAGER, query="?edit=1"),
+    Stop("guidelines", ANNOTATOR),
+    Stop("members", MANAGER),
+    Stop("members", MANAGER, "with an invitation", _press("Invitation link", "A link for")),
+    Stop("prompts", MANAGER),
+    Stop("prompts", MANAGER, "when there are none", at={"slug": "new_slug"}),
+    Stop("prompt", MANAGER),
+    Stop("imports", MANAGER),
+    Stop("imports", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("import", MANAGER),
+    Stop("queues", MANAGER),
+    Stop("queues", REVIEWER),
+    Stop("queue-create", MANAGER, "with everything open", _open_all),
+    Stop("queue-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("queue", MANAGER, "with everything open", _open_all),
+    Stop("queue", REVIEWER),
+    Stop("queue-form", MANAGER),
+    Stop("events", MANAGER),
+    Stop("generators", MANAGER),
+    Stop("generators", MANAGER, "when there are none", at={"slug": "new_slug"}),
+    Stop("generator-create", MANAGER),
+    Stop("generator-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("generator", MANAGER),
+    Stop("export", MANAGER),
+    Stop("label", ANNOTATOR, "with the guidelines", _key("g")),
+    Stop("label", ANNOTATOR, "with the reasons to skip", _key("s")),
+    Stop("label", ANNOTATOR, "with the keys", _key("?")),
+    Stop("label-history", ANNOTATOR, at={"queue_id": "write"}),
+    Stop("label-history", ANNOTATOR, "when nothing is done", at={"queue_id": "mqm"}),
+    Stop("label-correct", ANNOTATOR, at={"queue_id": "write"}),
+    Stop("label", ANNOTATOR, "when nothing is left", at={"queue_id": "finished"}),
+    *(Stop("label", ANNOTATOR, f"of the form {form}", at={"queue_id": form}) for form in (*PRESETS, *QUESTION_TYPES)),
+    Stop("/nothing/here/", MANAGER, also=("404",)),
+    Stop("prompts", ANNOTATOR, "who may not", also=("403",)),
+]
+
+# Addresses that show no page of their own when they are opened: they take a form, give a file or a piece of a page.
+NO_PAGES = {
+    *("label-undo", "label-ahead", "label-ahead-leave", "guidelines-met", "form-preview"),
+    *("logout", "token-create", "token-revoke", "label-submit", "label-skip", "label-leave", "label-preview"),
+    *("member-invite", "member-remove", "import-rejected", "slot-release", "generator-act"),
+}
+
+
+def addresses() -> dict[str, URLPattern]:
+    """Every address of the site by its name, but those of the API and of Django's own administration."""
+    found: dict[str, URLPattern] = {}
+    for part in urlpatterns:
+        if isinstance(part, URLResolver) and not str(part.pattern):
+            found |= {str(one.name): one for one in part.url_patterns if isinstance(one, URLPattern)}
+    return found
+
+
+@dataclass
+class World:
+    """What the pages show, with everything that an address may name."""
+
+    people: dict[str, User]
+    places: dict[str, object]
+
+    def address(self, stop: Stop) -> str:
+        if stop.name.startswith("/"):
+            return stop.name
+        wanted = addresses()[stop.name].pattern.converters
+        unknown = [name for name in wanted if stop.at.get(name, name) not in self.places]
+        assert not unknown, f"World.places does not know {unknown} of {stop.name}"
+        return reverse(stop.name, kwargs={name: self.places[stop.at.get(name, name)] for name in wanted}) + stop.query
+
+
+def build() -> World:
+    """A project in the midst of its work, another that has just been made, and somebody who is in none."""
+    mira, rita, ann, ben, newcomer = (person(name) for name in (MANAGER, REVIEWER, ANNOTATOR, "ben", "newcomer"))
+    project, rank, _ = reading_room(mira, [ann, ben])
+    projects.add_member(project, email=rita.email, role=Role.REVIEWER, by=mira)
+    invited, _ = projects.add_member(project, email="invited@example.org", role=Role.ANNOTATOR, by=mira)
+    uidb64, token = people.invitation(invited.user, by=mira)
+    queues_by_form = {
+        name: queues.create(project, name=f"Form {name}", slug=f"form-{name}", preset=name, overlap=2, by=mira)
+        for name in (*PRESETS, *QUESTION_TYPES)
+    }
+    finished = queues.create(project, name="Finished", slug="finished", preset="ranking", state="closed", by=mira)
+    _work(rank, ben)
+    _type(queues_by_form["demonstrations"], ann)
+    done = slots.take_next(queues_by_form["write"], by=ann)
+    assert done is not None
+    make.answered(done, ann, {"write": {"text": "As it was."}})
+    people.create_token(ann, name="a notebook", by=ann)
+    broken = Rejected(2, "It is no JSON: Expecting value at column 1.")
+    prompts.import_lines(project, [*make.lines(1, start=50), broken], source="jsonl", filename="more.jsonl", by=mira)
+    generator = generators.create(
+        project,
+        name="Echo",
+        backend="echo",
+        model="echo?fail=haiku",
+        candidates_per_prompt=1,
+        system="Be *brief*.",
+        by=mira,
+    )
+    generators.plan_all()
+    generations.work(Worker(name="tour"), seconds=60)
+    new = projects.create(name="Just made", by=mira)
+    record = PromptImport.objects.filter(project=project).latest("pk")
+    places = _places(project, rank, {name: queue.pk for name, queue in queues_by_form.items()})
+    places |= {"uidb64": uidb64, "token": token, "old_token": "c0-ffee", "new_slug": new.slug, "finished": finished.pk}
+    places |= {"slot_id": done.pk, "import_id": record.pk, "generator_id": generator.pk, "membership_id": invited.pk}
+    return World({user.name.lower(): user for user in (mira, rita, ann, newcomer)}, places)
+
+
+def _places(project: Project, rank: Queue, forms: Mapping[str, int]) -> dict[str, object]:
+    first = project.prompts.earliest("pk")
+    return {"slug": project.slug, "queue_id": rank.pk, "prompt_id": first.pk, **forms}
+
+
+def _work(queue: Queue, user: User) -> None:
+    """Somebody answers one task, skips another and holds a third."""
+    slot = slots.take_next(queue, by=user)
+    assert slot is not None
+    order = [[candidate.key] for candidate in slot_reads.candidates(slot)]
+    annotations.submit(slot, {"ranking": {"groups": order}}, lease=str(slot.lease), by=user)
+    slot = slots.take_next(queue, by=user)
+    assert slot is not None
+    slots.skip(slot, lease=str(slot.lease), reason="other", comment="I do not read Arabic.", by=user)
+    assert slots.take_next(queue, by=user) is not None
+
+
+def _type(queue: Queue, user: User) -> None:
+    """Somebody has begun to write."""
+    slot = slots.take_next(queue, by=user)
+    assert slot is not None
+    answers = {"response": {"text": "Feed it **twice** a day:\n\n1. in the morning\n2. at night"}}
+    drafts.save(slot, answers, lease=str(slot.lease), revision=0, by=user)
+
+
+class Tour:
+    """Walks from page to page, each person in a browser of their own."""
+
+    def __init__(
+        self, world: World, server: str, browser: Browser, visitors: list[Visitor], options: Mapping[str, object]
+    ) -> None:
+        self.world = world
+        self.let_in: Callable[[], Visitor] = lambda: let_in(
+            server, browser, visitors, reduced_motion="reduce", **options
+        )
+        self.visitors: dict[str, Visitor] = {}
+
+    def go(self, stop: Stop) -> Page:
+        """The stop's page, drawn to the end."""
+        if stop.who not in self.visitors:
+            self.visitors[stop.who] = self.let_in()
+        visitor = self.visitors[stop.who]
+        if stop.who:
+            visitor.enter(self.world.people[stop.who])
+        visitor.expected += stop.also
+        page = visitor.open(self.world.address(stop))
+        page.wait_for_function(DRAWN)
+        if stop.then:
+            stop.then(page)
+            page.wait_for_load_state("load")
+            page.wait_for_function(DRAWN)
+        return page

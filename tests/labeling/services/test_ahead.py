@@ -1,0 +1,164 @@
+"""The slot for after the one in hand: kept for a short time, brought up in its turn, given back quickly."""
+
+from datetime import timedelta
+
+import pytest
+from django.db import IntegrityError, transaction
+from django.utils import timezone
+
+from labeling.models import Event, Queue, QueueState, Slot, SlotState, User
+from labeling.selectors import work
+from labeling.services import annotations, queues, slots
+from tests import make
+
+pytestmark = pytest.mark.django_db
+ANSWER = {"response": {"text": "So."}}
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def ben() -> User:
+    return make.person("ben")
+
+
+@pytest.fixture
+def queue(ann: User, ben: User) -> Queue:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 3)
+    return make.queue(project, lease_minutes=10)
+
+
+def took(queue: Queue, by: User) -> Slot:
+    slot = slots.take_next(queue, by=by)
+    assert slot is not None
+    return slot
+
+
+def kept(queue: Queue, by: User) -> Slot:
+    slot = slots.take_ahead(queue, by=by)
+    assert slot is not None
+    return slot
+
+
+def test_it_works(queue: Queue, ann: User) -> None:
+    first = took(queue, ann)
+    second = kept(queue, ann)
+    assert second.ahead
+    assert second.task_id != first.task_id
+    assert second.lease_expires_at is not None
+    assert second.lease_expires_at < timezone.now() + timedelta(minutes=3)
+    assert took(queue, ann).pk == first.pk
+    annotations.submit(first, ANSWER, lease=str(first.lease), by=ann)
+    brought = took(queue, ann)
+    assert (brought.pk, brought.lease, brought.ahead) == (second.pk, second.lease, False)
+    assert brought.lease_expires_at is not None
+    assert brought.lease_expires_at > timezone.now() + timedelta(minutes=9)
+    verbs = Event.objects.filter(actor=ann, target_id=second.pk, target_type="slot").order_by("pk")
+    assert list(verbs.values_list("verb", flat=True)) == ["slot.kept", "slot.taken"]
+
+
+def test_asking_again_keeps_the_same_one_and_renews_it(queue: Queue, ann: User) -> None:
+    took(queue, ann)
+    second = kept(queue, ann)
+    Slot.objects.filter(pk=second.pk).update(lease_expires_at=timezone.now() + timedelta(seconds=5))
+    again = kept(queue, ann)
+    assert (again.pk, again.lease) == (second.pk, second.lease)
+    assert again.lease_expires_at is not None
+    assert again.lease_expires_at > timezone.now() + timedelta(seconds=90)
+
+
+def test_nothing_is_kept_for_who_has_nothing_in_hand(queue: Queue, ann: User) -> None:
+    assert slots.take_ahead(queue, by=ann) is None
+
+
+def test_nothing_is_kept_where_nothing_is_left(queue: Queue, ann: User, ben: User) -> None:
+    took(queue, ann)
+    kept(queue, ann)
+    took(queue, ben)
+    assert slots.take_ahead(queue, by=ben) is None
+    assert work.left_for(queue, ann).number == 2
+    assert work.left_for(queue, ben).number == 1
+
+
+def test_what_is_kept_is_nobody_elses_until_its_short_lease_ends(queue: Queue, ann: User, ben: User) -> None:
+    took(queue, ann)
+    second = kept(queue, ann)
+    theirs = took(queue, ben)
+    assert theirs.pk != second.pk
+    annotations.submit(theirs, ANSWER, lease=str(theirs.lease), by=ben)
+    assert slots.take_next(queue, by=ben) is None
+    Slot.objects.filter(pk=second.pk).update(lease_expires_at=timezone.now() - timedelta(seconds=1))
+    taken = took(queue, ben)
+    assert (taken.pk, taken.annotator_id, taken.ahead) == (second.pk, ben.pk, False)
+    assert slots.take_ahead(queue, by=ann) is None
+
+
+def test_an_overdue_slot_in_hand_is_not_kept_for_after_itself(queue: Queue, ann: User) -> None:
+    first = took(queue, ann)
+    Slot.objects.filter(pk=first.pk).update(lease_expires_at=timezone.now() - timedelta(minutes=1))
+    assert kept(queue, ann).pk != first.pk
+    assert took(queue, ann).pk == first.pk
+
+
+def test_whoever_leaves_gives_back_what_was_kept_at_once(queue: Queue, ann: User, ben: User) -> None:
+    first = took(queue, ann)
+    second = kept(queue, ann)
+    slots.give_back_ahead(queue, lease="some other lease", by=ann)
+    assert Slot.objects.get(pk=second.pk).ahead
+    slots.give_back_ahead(queue, lease=str(second.lease), by=ann)
+    second.refresh_from_db()
+    assert (second.state, second.ahead, second.annotator_id) == (SlotState.OPEN, False, None)
+    assert took(queue, ann).pk == first.pk
+    assert took(queue, ben).pk == second.pk
+
+
+def test_a_paused_queue_gives_out_nothing_that_was_only_kept(queue: Queue, ann: User) -> None:
+    first = took(queue, ann)
+    kept(queue, ann)
+    queue = queues.change(queue, state=QueueState.PAUSED, by=make.manager(queue.project))
+    annotations.submit(first, ANSWER, lease=str(first.lease), by=ann)
+    assert slots.take_next(queue, by=ann) is None
+    assert work.left_for(queue, ann).number == 0
+    queue = queues.change(queue, state=QueueState.OPEN, by=make.manager(queue.project))
+    assert slots.take_next(queue, by=ann) is not None
+
+
+def test_a_lowered_overlap_leaves_no_seat_too_many(ann: User, ben: User) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 2)
+    queue = make.queue(project, overlap=2)
+    took(queue, ann)
+    kept(queue, ann)
+    took(queue, ben)
+    kept(queue, ben)
+    queue = queues.change(queue, overlap=1, by=make.manager(project))
+    slots.give_back_ahead(queue, by=ann)
+    slots.give_back_ahead(queue, by=ben)
+    for person in (ann, ben):
+        slot = took(queue, person)
+        annotations.submit(slot, ANSWER, lease=str(slot.lease), by=person)
+    # Both had a task in hand when the overlap was lowered, and finished it.
+    counts = [Slot.objects.filter(task=task).count() for task in queue.tasks.all()]
+    assert sum(counts) <= 3
+    assert all(count >= 1 for count in counts)
+
+
+def test_the_database_allows_one_in_hand_and_one_kept(queue: Queue, ann: User) -> None:
+    took(queue, ann)
+    kept(queue, ann)
+    third = Slot.objects.get(state=SlotState.OPEN)
+    for ahead in (False, True):
+        with pytest.raises(IntegrityError, match="slot_one_lease_per_person_and_queue"), transaction.atomic():
+            Slot.objects.filter(pk=third.pk).update(
+                state=SlotState.LEASED,
+                annotator=ann,
+                ahead=ahead,
+                lease="00000000-0000-0000-0000-000000000000",
+                lease_expires_at=timezone.now(),
+            )
+    with pytest.raises(IntegrityError, match="slot_ahead_is_leased"), transaction.atomic():
+        Slot.objects.filter(pk=third.pk).update(ahead=True)
