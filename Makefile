@@ -17,16 +17,19 @@ RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
 .DEFAULT_GOAL := help
-.PHONY: help install run test check format bench vendor clean browser
+.PHONY: help install run demo-forms test check format bench vendor clean browser
 .DELETE_ON_ERROR:
 
 help:  ## List the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-9s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 install: $(RUN_READY)  ## Make .venv with everything that the platform needs
 
 run: $(RUN_READY)  ## Start the whole platform on this machine (PORT=8000, ANNOTATE_HOME=.annotate)
 	@$(PY) -m annotate.local
+
+demo-forms: $(RUN_READY)  ## Add a demo project with a queue for every recipe (ARGS=prompts.jsonl for your own)
+	$(PY) manage.py demo_forms $(ARGS)
 
 test: $(DEV_READY) $(if $(findstring not browser,$(ARGS)),,browser)  ## Run all tests (ARGS="-k export")
 	$(PY) -m pytest $(ARGS)

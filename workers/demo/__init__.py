@@ -1,20 +1,28 @@
-"""The demo project: prompts of the platform's own, a generator on the local model, and two queues."""
+"""The demo projects: one with prompts of the platform's own, a generator on the local model and two queues; and one
+with a queue for every recipe.
+"""
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Iterator
+from itertools import chain, islice
 from pathlib import Path
 
 from django.db import transaction
 
 from labeling.importing import SOURCES
+from labeling.importing.base import PromptLine, Rejected
 from labeling.models import Project, Role, User
+from labeling.questions import PRESETS
 from labeling.services import projects, prompts, queues
 from workers.backends.local_model import NAME as LOCAL_MODEL
 from workers.services import generators
 
 FOLDER = Path(__file__).parent
 SLUG = "demo"
+RECIPES = "recipes"
+RECIPE_PROMPTS = 8  # of the demo's own, beside those with sources
 MANAGER = "manager@example.org"
 ANNOTATORS = {"ann@example.org": "Ann", "ben@example.org": "Ben"}
 CANDIDATES = 4
@@ -44,8 +52,7 @@ def make(password: str) -> Project:
         guidelines=(FOLDER / "guidelines.md").read_text(encoding="utf-8"),
         by=manager,
     )
-    for email in ANNOTATORS:
-        projects.add_member(project, email=email, role=Role.ANNOTATOR, by=manager)
+    _add_annotators(project, manager)
     queues.create(
         project,
         name="Write",
@@ -64,7 +71,19 @@ def make(password: str) -> Project:
         candidates_max=CANDIDATES,
         by=manager,
     )
-    # The generator first: prompts then know how many candidates to wait for.
+    _add_generator(project, manager)
+    with (FOLDER / "prompts.jsonl").open("rb") as stream:
+        prompts.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename="demo.jsonl", by=manager)
+    return project
+
+
+def _add_annotators(project: Project, manager: User) -> None:
+    for email in ANNOTATORS:
+        projects.add_member(project, email=email, role=Role.ANNOTATOR, by=manager)
+
+
+def _add_generator(project: Project, manager: User) -> None:
+    """Before the prompts come: they then know how many candidates to wait for."""
     generators.create(
         project,
         name="SmolLM2 135M",
@@ -74,8 +93,37 @@ def make(password: str) -> Project:
         sampling=SAMPLING,
         by=manager,
     )
-    with (FOLDER / "prompts.jsonl").open("rb") as stream:
-        prompts.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename="demo.jsonl", by=manager)
+
+
+def _recipe_lines() -> Iterator[PromptLine | Rejected]:
+    with (FOLDER / "sources.jsonl").open("rb") as sources, (FOLDER / "prompts.jsonl").open("rb") as own:
+        yield from chain(SOURCES["jsonl"](sources), islice(SOURCES["jsonl"](own), RECIPE_PROMPTS))
+
+
+@transaction.atomic
+def make_recipes(password: str, *, file: Path | None = None) -> Project:
+    """A project with a queue for every preset, or nothing of it. One that stands already only gets the file's prompts.
+
+    `file`: prompts as JSON Lines that bring their candidates, in place of the demo's own prompts and the local model.
+    """
+    project = Project.objects.filter(slug=RECIPES).first()
+    manager = people(password)
+    if project is None:
+        project = projects.create(
+            name="Demo: every recipe",
+            slug=RECIPES,
+            guidelines=(FOLDER / "guidelines.md").read_text(encoding="utf-8"),
+            by=manager,
+        )
+        _add_annotators(project, manager)
+        for preset in PRESETS.values():
+            queues.create(project, name=preset.title, slug=preset.slug, preset=preset.slug, overlap=2, by=manager)
+        if file is None:
+            _add_generator(project, manager)
+            prompts.import_lines(project, _recipe_lines(), source="jsonl", filename="recipes.jsonl", by=manager)
+    if file is not None:
+        with file.open("rb") as stream:
+            prompts.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename=file.name, by=manager)
     return project
 
 
