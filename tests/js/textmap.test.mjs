@@ -36,7 +36,8 @@ test("a formula is one word, told apart by its TeX", () => {
 });
 
 test("what the page says of a text is no part of it", () => {
-  assert.deepEqual(words(element("DIV", note("Shown without formatting."), element("DIV", "the text"))), ["the", "text"]);
+  const root = element("DIV", note("Shown without formatting."), element("DIV", "the text"));
+  assert.deepEqual(words(root), ["the", "text"]);
 });
 
 test("places of words are places in the text", () => {

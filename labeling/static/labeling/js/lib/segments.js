@@ -6,8 +6,8 @@ const UNSURE = 8; // segments before a cut that might go on, or fall otherwise, 
 
 const splitsPair = (text, at) => /^[\ud800-\udbff][\udc00-\udfff]$/.test(text.slice(at - 1, at + 1));
 
-// [{text, start, end, word}], which together are the whole text; `word`: a word or a number. Cut piece by piece, because
-// some engines look through the whole string once for every segment of it.
+// [{text, start, end, word}], which together are the whole text; `word`: a word or a number. Cut piece by piece,
+// because some engines look through the whole string once for every segment of it.
 export function segments(text, offset = 0) {
   const found = [];
   let start = 0;

@@ -4,7 +4,7 @@ import { segments } from "./segments.js";
 
 const TEXT = 3;
 const ELEMENT = 1;
-const BLOCKS = new Set("P DIV LI UL OL DL DT DD H1 H2 H3 H4 H5 H6 PRE BLOCKQUOTE TABLE THEAD TBODY TR TH TD HR BR".split(" "));
+const BLOCKS = new Set("P DIV LI UL OL H1 H2 H3 H4 H5 H6 PRE BLOCKQUOTE TABLE THEAD TBODY TR TH TD HR BR".split(" "));
 const NOTE = "prose__note"; // what the page says of a text, which is no part of it
 
 // How many of a list come first for which this holds; it holds for none after one for which it does not.

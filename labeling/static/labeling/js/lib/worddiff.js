@@ -1,7 +1,7 @@
 // What differs between two texts, word by word: by jsdiff, which is loaded when it is first asked for.
 import { segments } from "./segments.js";
 
-const TIMEOUT = 500; // ms; then longer stretches are compared, which is quick
+const TIMEOUT = 1000; // ms; then longer stretches are compared, which is quick
 const CHANCE = 2; // so few words that stand alone between long changes agree by chance …
 const LONG = 4; // … where a change on either side has so many times as many words
 
@@ -31,7 +31,8 @@ function shared(diffArrays, one, other, limits) {
   const pairs = [];
   const next = [0, 0];
   for (const { count, added, removed } of parts) {
-    for (let n = 0; n < count && !added && !removed; n += 1) pairs.push([places[0][next[0] + n], places[1][next[1] + n]]);
+    const [at, to] = next;
+    for (let n = 0; n < count && !added && !removed; n += 1) pairs.push([places[0][at + n], places[1][to + n]]);
     if (!added) next[0] += count;
     if (!removed) next[1] += count;
   }
@@ -69,39 +70,51 @@ function runs(pairs, ends) {
     if (before > at || after > to) found.push({ same, before: [at, before], after: [to, after] });
     [at, to] = [before, after];
   };
-  for (let n = 0; n < pairs.length; ) {
-    const start = n;
-    while (n < pairs.length && pairs[n][0] - pairs[start][0] === n - start && pairs[n][1] - pairs[start][1] === n - start) n += 1;
-    add(false, ...pairs[start]);
-    add(true, pairs[start][0] + n - start, pairs[start][1] + n - start);
+  for (let start = 0; start < pairs.length; ) {
+    const [one, other] = pairs[start];
+    let length = 1;
+    while (pairs[start + length]?.[0] === one + length && pairs[start + length][1] === other + length) length += 1;
+    add(false, one, other);
+    add(true, one + length, other + length);
+    start += length;
   }
   add(false, ...ends);
   return found;
 }
 
+// How many words stand before each token, and behind the last one.
+function countWords(tokens) {
+  const found = [0];
+  for (const { word } of tokens) found.push(found.at(-1) + (word ? 1 : 0));
+  return found;
+}
+
 // Puts agreement by chance (a comma, a "the" amid much that differs) to the changes around it: less confetti.
 function tidy(found, before, after) {
-  const words = (tokens, [start, end]) => tokens.slice(start, end).filter(({ word }) => word).length;
-  const size = (run) => Math.max(words(before, run.before), words(after, run.after));
+  const counts = { before: countWords(before), after: countWords(after) };
+  const words = (run, side) => counts[side][run[side][1]] - counts[side][run[side][0]];
+  const size = (run) => Math.max(words(run, "before"), words(run, "after"));
+  const joined = (one, other, side) => [one[side][0], other[side][1]];
   const kept = [];
-  found.forEach((run, n) => {
+  for (const run of found) {
     const [last, island] = kept.slice(-2);
-    if (!run.same && island?.same && last && !last.same && !/\n/.test(text(before, island.before))) {
+    if (!run.same && island?.same && last && !/\n/.test(text(before, island.before))) {
       const few = size(island);
       if (few === 0 || (few <= CHANCE && Math.min(size(last), size(run)) >= LONG * few)) {
-        kept.splice(-2, 2, { same: false, before: [last.before[0], run.before[1]], after: [last.after[0], run.after[1]] });
-        return;
+        const before = joined(last, run, "before");
+        kept.splice(-2, 2, { same: false, before, after: joined(last, run, "after") });
+        continue;
       }
     }
     kept.push(run);
-  });
+  }
   return kept;
 }
 
 const text = (tokens, [start, end]) => tokens.slice(start, end).map((token) => token.text).join("");
 
-// Compares two lists of tokens {text, word}: {runs, cutOff}. `cutOff`: it would have taken longer than `timeout` (ms) or
-// more than so many `edits`, so whole sentences count as different where one word of them is.
+// Compares two lists of tokens {text, word}: {runs, cutOff}. `cutOff`: it would have taken longer than `timeout` (ms)
+// or more than so many `edits`, so whole sentences count as different where one word of them is.
 async function compare(before, after, { timeout = TIMEOUT, edits = Infinity } = {}) {
   const { diffArrays } = await load();
   const number = numbering();
@@ -124,8 +137,8 @@ async function compare(before, after, { timeout = TIMEOUT, edits = Infinity } = 
 }
 
 // What makes `after` of `before`: [{value, added?, removed?}], to be shown while somebody edits. Without those that are
-// added it is `before`, without those that are removed `after`, to the character. Parts that were compared only roughly,
-// because all else would have taken too long, also say `rough`.
+// added it is `before`, without those that are removed `after`, to the character. Parts that were compared only
+// roughly, because all else would have taken too long, also say `rough`.
 export async function wordDiff(before, after, options) {
   const [one, other] = [segments(before), segments(after)];
   const { runs: found, cutOff } = await compare(one, other, options);
