@@ -141,7 +141,7 @@ def numbered(prompt: Prompt) -> dict[int, Candidate]:
 def _texts(prompt: Prompt, annotations: Iterable[Annotation]) -> dict[int, str]:
     """The texts of the prompt's candidates by their ids, where an answer is about parts of them; else nothing."""
     asked = {question["type"] for annotation in annotations for question in annotation.form.questions}
-    if asked.isdisjoint(_BESIDE):
+    if asked.isdisjoint(_QUOTING):
         return {}
     return dict(Candidate.objects.filter(prompt=prompt).values_list("pk", "text"))
 
@@ -160,26 +160,34 @@ def readable(annotation: Annotation, names: dict[str, str], texts: Mapping[str, 
             continue
         value = annotation.answers[question["name"]]
         if question["type"] in _BESIDE:
-            value = _BESIDE[question["type"]](value, texts)
+            value = _BESIDE[question["type"]](value, texts, question)
         found.append(Answer(question["title"], question["type"], _named(value, names)))
     return found
 
 
-def _with_original(value: Any, texts: Mapping[str, str]) -> Any:
+def _with_original(value: Any, texts: Mapping[str, str], question: Mapping[str, Any]) -> Any:
     # As a field for text would hold it: what the edit began with.
     original = texts.get(value["candidate"], "")
     return {**value, "original": original.replace("\r\n", "\n").replace("\r", "\n").strip()}
 
 
-def _with_quotes(value: Any, texts: Mapping[str, str]) -> Any:
+def _with_quotes(value: Any, texts: Mapping[str, str], question: Mapping[str, Any]) -> Any:
     return {
         key: [{**mark, "quote": texts.get(key, "")[mark["start"] : mark["end"]]} for mark in marks]
         for key, marks in value.items()
     }
 
 
-# What is shown beside the answers of a type: of the candidates' texts, by their keys.
-_BESIDE: dict[str, Callable[[Any, Mapping[str, str]], Any]] = {"edit": _with_original, "spans": _with_quotes}
+def _with_degree(value: Any, texts: Mapping[str, str], question: Mapping[str, Any]) -> Any:
+    degrees = question["strengths"]
+    return {**value, "degree": degrees[value["strength"] - 1]} if value.get("strength") and degrees[1:] else value
+
+
+_Beside = Callable[[Any, Mapping[str, str], Mapping[str, Any]], Any]
+# What is shown beside the answers of a type: of the candidates' texts, by their keys, and of the question's own words.
+_BESIDE: dict[str, _Beside] = {"edit": _with_original, "spans": _with_quotes, "compare": _with_degree}
+# Those that quote from the candidates' texts.
+_QUOTING = ("edit", "spans")
 
 # The parts of answers whose values are keys of candidates. Anywhere else a text that looks like a key is a text.
 _POINTING = ("candidate", "groups", "preferred")

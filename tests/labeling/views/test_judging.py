@@ -224,6 +224,6 @@ def test_answers_can_be_read_by_the_manager(client: Client, queue: Queue, ann: U
     html = manager.get(f"/projects/{queue.project.slug}/prompts/{prompt.pk}/").content.decode()
     text = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html))
     first, second = (f"Candidate {1 + sorted(slot.candidate_order).index(pk)}" for pk in slot.candidate_order)
-    assert f"{second} is better (degree 2) . Neither is good." in text
+    assert f"{second} is better (Much) . Neither is good." in text
     assert f"{first}: -2 {second}: 0" in text
     assert f"{first}: Rude · Wrong {second}: Wrong" in text

@@ -10,9 +10,9 @@ function filled(field) {
   return [...group].some(({ checked }) => checked);
 }
 
-// True, false, or null where nothing is asked about this response by itself.
+// True, false, or null where nothing has to be answered about this response by itself.
 export function hasAnswer(card) {
-  const parts = [...card.querySelectorAll("[data-question]:not([data-not-asked])")]
+  const parts = [...card.querySelectorAll("[data-question]:not([data-not-asked], [data-optional])")]
     .map((part) => [...part.querySelectorAll(FIELDS)])
     .filter((fields) => fields.length > 0);
   return parts.length ? parts.every((fields) => fields.some(filled)) : null;
