@@ -143,7 +143,8 @@ def test_an_answer_is_corrected_from_the_list(visitor: Visitor, queue: Queue, an
 
 def test_new_guidelines_are_announced_once_with_what_changed(visitor: Visitor, queue: Queue, ann: User) -> None:
     page = start(visitor, queue, ann)
-    expect(page.get_by_role("heading", name="Your first task here")).to_be_visible()
+    with page.expect_response("**/ahead/"):  # the next page is here before this announcement was met
+        expect(page.get_by_role("heading", name="Your first task here")).to_be_visible()
     write(page, "One.")
     page.keyboard.press("Control+Enter")
     expect(page.locator("[data-count=today]")).to_have_text("1")
