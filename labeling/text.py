@@ -39,6 +39,11 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def typed(text: str) -> str:
+    """A text as a field on a page holds it and gives it back: its lines end in line feeds."""
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def with_documents(text: str, documents: Sequence[Mapping[str, str]]) -> str:
     """The text of a user's turn with the documents it is about before it: how models get them and exports show them.
 

@@ -74,7 +74,9 @@ class OwnRenderer(BaseContentNegotiation):
     """Every call answers in one way, whatever the client says that it would rather have."""
 
     def select_parser(self, request: Request, parsers: Any) -> Any:
-        return next((parser for parser in parsers if request.content_type.startswith(parser.media_type)), None)
+        # Exactly: what only begins like JSON has passed nobody who looks at a body's size.
+        kind = request.content_type.partition(";")[0].strip().lower()
+        return next((parser for parser in parsers if kind == parser.media_type), None)
 
     def select_renderer(
         self, request: Request, renderers: Any, format_suffix: str | None = None

@@ -10,6 +10,7 @@ from labeling.exports.answers import Judged, Text, edited, judged, written
 from labeling.exports.policies import Best, Policies, Responses, accepted, best
 from labeling.exports.records import Example
 from labeling.exports.removed import Removed
+from labeling.text import typed
 
 
 @dataclass(frozen=True)
@@ -71,7 +72,7 @@ def _source_of(response: Text, example: Example) -> str:
     """How a person came to a response: wrote it, edited a candidate, or approved of one by changing nothing."""
     if response.original is None:
         return "written"
-    same = response.text.strip() == example.candidates[response.original].text.strip()
+    same = typed(response.text).strip() == typed(example.candidates[response.original].text).strip()
     return "approved" if same else "edited"
 
 

@@ -130,10 +130,11 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
 def _degree(rankings: Sequence[Ranking], better: int) -> tuple[float, int, float]:
     """How much better those who prefer a candidate call it: the mean degree, the number of degrees, the margin."""
     said = [ranking for ranking in rankings if ranking.strengths and ranking.places[better] == 0]
+    # Whoever had one degree alone was not asked how much; with that alone there is nothing to tell a margin from.
+    said = [ranking for ranking in said if ranking.strengths > 1] or said
     if not said:
         return 0.0, 0, 0.0
     strength = sum(ranking.strength for ranking in said) / len(said)
-    # With one degree alone there is nothing between the weakest and the strongest.
     margin = sum((r.strength - 1) / (r.strengths - 1) for r in said if r.strengths > 1) / len(said)
     return strength, max(ranking.strengths for ranking in said), margin
 

@@ -11,6 +11,7 @@ from labeling.exports.answers import Judged, Text, edited, judged, rankings_of
 from labeling.exports.policies import Edits, Policies, choose, majorities, runs_in_circle
 from labeling.exports.records import Annotation, Candidate, Example
 from labeling.exports.removed import Removed
+from labeling.text import typed
 
 
 @dataclass(frozen=True)
@@ -99,8 +100,10 @@ def _from_edits(example: Example, edits: Iterable[Text], policies: Policies) -> 
     for edit in edits:
         assert edit.original is not None
         text = edit.text.strip()
+        # A field turns every end of a line into a line feed: that is no edit, and nothing to prefer a response for.
+        ends = str if "\r" in text else typed
         below = {edit.original: 0}
-        if policies.edits is Edits.OVER_WORSE and text != example.candidates[edit.original].text.strip():
+        if policies.edits is Edits.OVER_WORSE and text != ends(example.candidates[edit.original].text).strip():
             below |= _worse(edit.annotation, edit.original)
         for candidate_id, distance in below.items():
             worse = example.candidates[candidate_id]
@@ -116,7 +119,7 @@ def _from_edits(example: Example, edits: Iterable[Text], policies: Policies) -> 
                 # What is edited stands one place above what it was made from.
                 rank_gap=1.0 + distance,
             )
-            yield Pair(text, worse.text.strip(), 0.0, metadata)
+            yield Pair(text, ends(worse.text).strip(), 0.0, metadata)
 
 
 def _worse(annotation: Annotation, original: int) -> dict[int, int]:

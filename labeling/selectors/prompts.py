@@ -11,6 +11,7 @@ from django.db.models import Count, Exists, OuterRef, Q, QuerySet
 
 from labeling.models import Annotation, Candidate, Project, Prompt, Slot, Task, TaskState
 from labeling.selectors.slots import candidate_ids_by_key
+from labeling.text import typed
 
 
 class Stand(StrEnum):
@@ -168,7 +169,7 @@ def readable(annotation: Annotation, names: dict[str, str], texts: Mapping[str, 
 def _with_original(value: Any, texts: Mapping[str, str], question: Mapping[str, Any]) -> Any:
     # As a field for text would hold it: what the edit began with.
     original = texts.get(value["candidate"], "")
-    return {**value, "original": original.replace("\r\n", "\n").replace("\r", "\n").strip()}
+    return {**value, "original": typed(original).strip()}
 
 
 def _with_quotes(value: Any, texts: Mapping[str, str], question: Mapping[str, Any]) -> Any:

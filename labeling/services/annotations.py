@@ -7,9 +7,10 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Max
 from django.utils import timezone
+from psycopg.errors import DeadlockDetected
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid
@@ -99,6 +100,10 @@ def undo(slot: Slot, *, lease: str | uuid.UUID, by: User) -> Slot:
         except IntegrityError:
             # The same person took another slot in hand at this very moment: it is put aside at the next try.
             continue
+        except OperationalError as error:
+            # It locks two tasks. Two people who undo on the same two, each the other way round, wait for one another.
+            if not isinstance(error.__cause__, DeadlockDetected):
+                raise
     raise Conflict("You take tasks somewhere else at this moment. Try again.")
 
 
@@ -117,6 +122,7 @@ def _undo(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
         )
     if Annotation.objects.filter(slot=slot, undone_at__isnull=True).count() > 1:
         raise Conflict("It was corrected since. Correct it again in the list of what you have done.")
+    _check_askable(slot)
     slots.put_aside(slot.queue, by=by)
     now = timezone.now()
     annotation.undone_at = now
@@ -125,14 +131,23 @@ def _undo(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
     slot.state, slot.ahead, slot.lease, slot.finished_at = SlotState.LEASED, False, uuid.uuid4(), None
     slot.lease_expires_at = now + slots.lease_length(slot.queue)
     slot.save()
-    Draft.objects.update_or_create(
-        slot=slot, annotator=by, defaults={"answers": annotation.answers, "revision": 1, "saved_at": now}
-    )
+    # A correction that was begun meanwhile is the newer text: it stays.
+    Draft.objects.get_or_create(slot=slot, annotator=by, defaults={"answers": annotation.answers, "saved_at": now})
     task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
     if task.state == TaskState.DONE:
         Task.objects.filter(pk=task.pk).update(state=TaskState.OPEN)
     events.record("annotation.undone", annotation, by=by, project=slot.queue.project, slot=slot.pk)
     return slot
+
+
+def _check_askable(slot: Slot) -> None:
+    # The form may have changed since. Once this slot is given back, the new one is asked about the same responses.
+    low, high = questions.form_candidates(slot.queue.form.questions if slot.queue.form else [])
+    if slot.form_id != slot.queue.form_id and not low <= len(slot.candidate_order) <= high:
+        raise Conflict(
+            "The queue asks something else now, which this task does not fit, so what was submitted stays as it is. "
+            "Correct it in the list of what you have done."
+        )
 
 
 def check_correctable(slot: Slot, version: Any) -> Annotation:

@@ -10,7 +10,7 @@ from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid, LeaseLost
-from labeling.models import Draft, Queue, QueueState, SkipReason, Slot, SlotState, Task, TaskState, User
+from labeling.models import Annotation, Draft, Queue, QueueState, SkipReason, Slot, SlotState, Task, TaskState, User
 from labeling.models.queues import SlotQuerySet
 from labeling.services import events
 from labeling.services.projects import guidelines_of
@@ -54,7 +54,10 @@ UPDATE labeling_slot SET
                                       ELSE make_interval(mins => (SELECT lease_minutes FROM queue)) END,
     form_id = (SELECT form_id FROM queue), guidelines_id = %(guidelines)s
 WHERE id = (SELECT id FROM overdue UNION ALL SELECT id FROM fresh LIMIT 1)
-RETURNING id
+RETURNING id, EXISTS (
+    SELECT 1 FROM labeling_draft d JOIN labeling_slot o ON o.id = d.slot_id
+    WHERE d.annotator_id = %(annotator)s AND o.task_id = labeling_slot.task_id AND o.id <> labeling_slot.id
+)
 """
 
 
@@ -174,8 +177,29 @@ def _lease_next(queue: Queue, *, by: User, ahead: bool = False) -> Slot | None:
     if row is None:
         return None
     slot = Slot.objects.get(pk=row[0])
+    if row[1]:
+        _bring_draft(slot, by=by)
     events.record("slot.kept" if ahead else "slot.taken", slot, by=by, project=queue.project)
     return slot
+
+
+def _bring_draft(slot: Slot, *, by: User) -> None:
+    """Somebody who left a draft in another seat of the task finds it here, with the responses in the order they knew.
+
+    Not where someone else has begun in this seat, in its own order: the keys in the draft would mean other responses.
+    """
+    others = Draft.objects.filter(slot__task=slot.task_id, annotator=by).exclude(slot=slot)
+    draft = others.select_related("slot").order_by("-saved_at").first()
+    if draft is None or Draft.objects.filter(slot=slot).exists():
+        return
+    order = draft.slot.candidate_order
+    if slot.candidate_order != order:
+        if sorted(slot.candidate_order) != sorted(order) or Annotation.objects.filter(slot=slot).exists():
+            return
+        slot.candidate_order = order
+        slot.save(update_fields=["candidate_order"])
+    draft.slot = slot
+    draft.save(update_fields=["slot"])
 
 
 def locked(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
@@ -225,10 +249,14 @@ def _open_fresh_seat(slot: Slot) -> None:
 
 
 def close_seats(slot_ids: list[int]) -> list[dict[str, Any]]:
-    """Takes away seats that are not asked for any more. Returns the drafts on them, for the Event of the deed."""
+    """Takes away seats that are not asked for any more, and what was left on them: drafts, and submits that were taken
+    back. Returns these, for the Event of the deed.
+    """
     drafts = Draft.objects.filter(slot__in=slot_ids)
-    left = [{"annotator": draft.annotator_id, "answers": draft.answers} for draft in drafts]
+    undone = Annotation.objects.filter(slot__in=slot_ids, undone_at__isnull=False)
+    left = [{"annotator": one.annotator_id, "answers": one.answers} for found in (drafts, undone) for one in found]
     drafts.delete()
+    undone.delete()
     Slot.objects.filter(pk__in=slot_ids).delete()
     return left
 

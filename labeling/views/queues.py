@@ -79,7 +79,9 @@ def queue_of(request: MemberRequest, slug: str, queue_id: int, *, least: Role) -
 
 def _changed(request: MemberRequest, queue: Queue, form: QueueSettings) -> bool:
     try:
-        queue = queues.change(queue, **form.cleaned_data, by=request.user)
+        # Only what was sent: the rest was read before, and another manager may be changing it at this moment.
+        sent = {name: value for name, value in form.cleaned_data.items() if name in request.POST}
+        queue = queues.change(queue, **sent, by=request.user)
     except DomainError as error:
         complain(form, error)
         return False

@@ -10,6 +10,7 @@ import pytest
 from labeling import rendering
 from labeling.rendering import MAX_MARKDOWN, render_markdown
 from labeling.rendering.code import CLASSES, MAX_CODE, highlight
+from labeling.rendering.diff import MOST_LINES, diff_html
 from tests.labeling.hostile import SLOW, TEXTS
 
 ELEMENTS = set(
@@ -227,3 +228,17 @@ def test_deep_nesting_is_survived() -> None:
     half = MAX_MARKDOWN // 2
     for text in ("> " * (half - 1) + "x", "- " * (half - 1) + "x", "[" * half + "]" * half, "*_" * half):
         assert Reader(render_markdown(text)).open == []
+
+
+def test_a_difference_of_long_texts_shows_what_differs_and_what_is_near() -> None:
+    lines = [f"Line {n} says something.\n" for n in range(3 * MOST_LINES)]
+    changed = [*lines[:9], "A new line.\n", *lines[10:]]
+    shown = re.sub(r"<[^>]+>", "", diff_html("".join(lines), "".join(changed)))
+    assert "new" in shown
+    assert "Line 8 says" in shown
+    assert "Line 30 says" not in shown
+    # Where too much lies between the first and the last change, it is shown as gone and come anew.
+    twice = [*changed[:-9], "Another new one.\n", *changed[-8:]]
+    long = diff_html("".join(lines), "".join(twice))
+    assert (long.count("<del>"), long.count("<ins>")) == (1, 1)
+    assert "Line 2 says" not in long

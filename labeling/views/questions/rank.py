@@ -12,6 +12,10 @@ from labeling.questions.rank import places
 from labeling.views.questions.base import FOLDER, SCRIPTS, Keys, Part
 
 
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 4
+
+
 def _read(question: Config, posted: QueryDict, keys: Keys) -> dict[str, Any] | None:
     """`groups` best first, and `places` as they were chosen, gaps and all, to be shown again. None: nothing was placed.
 
@@ -20,7 +24,7 @@ def _read(question: Config, posted: QueryDict, keys: Keys) -> dict[str, Any] | N
     chosen: dict[str, int] = {}
     for key in keys:
         number = posted.get(f"q.{question['name']}.{key}", "")
-        if number.isascii() and number.isdigit() and 1 <= int(number) <= len(keys):
+        if _is_number(number) and 1 <= int(number) <= len(keys):
             chosen[key] = int(number)
     if not chosen:
         return None
@@ -29,7 +33,7 @@ def _read(question: Config, posted: QueryDict, keys: Keys) -> dict[str, Any] | N
         "places": chosen,
     }
     line = posted.get(f"q.{question['name']}.acceptable", "")
-    if question["acceptable"] and line.isascii() and line.isdigit():
+    if question["acceptable"] and _is_number(line):
         answer["acceptable"] = int(line)
     return answer
 

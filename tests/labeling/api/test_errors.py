@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.core.exceptions import PermissionDenied, TooManyFieldsSent
 from django.http import Http404
+from django.test import Client
 from rest_framework.exceptions import Throttled
 
 from labeling import errors
@@ -203,3 +204,9 @@ def test_no_odd_call_left_anything_behind(
         for name in good:
             as_(alice).send(method.upper(), address, json({**good, name: {"odd": []}}), "application/json")
     assert (Queue.objects.count(), Project.objects.count()) == before
+
+
+@pytest.mark.parametrize("kind", ["application/jsonx", "application/json-seq", "text/plain"])
+def test_what_only_begins_like_json_is_not_read(client: Client, db: None, kind: str) -> None:
+    answer = client.post("/api/tokens/", '{"email": "a@example.org", "password": "x"}', content_type=kind)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")

@@ -376,6 +376,20 @@ def test_an_edit_is_a_pair_over_its_original() -> None:
     assert known["annotator"] == "person-1"
 
 
+def test_ends_of_lines_that_a_field_turned_are_no_edit() -> None:
+    removed = Removed()
+    texts = ["One\r\ntwo", "Three\r\nfour"]
+    assert rows("preference", edited("One\ntwo"), texts=texts, removed=removed) == []
+    assert removed.as_dict() == {"same_text": 1}
+    (shown,) = rows("sft", edited("One\ntwo"), texts=texts)
+    assert shown["metadata"]["source"] == "approved"
+    (pair,) = rows("preference", edited("One\ntwo\n3"), texts=texts)
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("One\ntwo\n3", "One\ntwo")
+    # Whoever wrote such ends knows of them: they are the response's own.
+    (pair,) = rows("preference", edited("1\r\n2"), texts=texts)
+    assert (pair["chosen"][0]["content"], pair["rejected"][0]["content"]) == ("1\r\n2", "One\r\ntwo")
+
+
 def test_an_edit_that_changes_nothing_is_no_pair() -> None:
     removed = Removed()
     assert rows("preference", edited(" Answer 1"), removed=removed) == []

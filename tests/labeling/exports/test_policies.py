@@ -274,3 +274,11 @@ def test_defaults_are_those_of_the_contract() -> None:
     assert Policies() == Policies(
         pairs=Pairs.BEST_VS_WORST, responses=Responses.ANY, edits=Edits.OVER_ORIGINAL, split=None
     )
+
+
+def test_who_was_not_asked_how_much_has_no_say_in_it() -> None:
+    rankings = [Ranking({1: 0, 2: 1}, None, 1, 1), Ranking({1: 0, 2: 1}, None, 3, 3)]
+    (found,) = policies.majorities(rankings)
+    assert (found.votes, found.strength, found.strengths, found.margin) == (2, 3.0, 3, 1.0)
+    (alone,) = policies.majorities(rankings[:1])
+    assert (alone.strength, alone.strengths, alone.margin) == (1.0, 1, 0.0)

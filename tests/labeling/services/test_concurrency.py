@@ -1,13 +1,16 @@
 """Many processes at once on one queue: the counts stay exact."""
 
-from __future__ import annotations
-
+import contextlib
+import threading
 from collections import Counter
+from typing import Any
 
 import pytest
+from django.db import connection
 from django.db.models import Count
 
-from labeling.models import Annotation, Slot, SlotState, Task, TaskState
+from labeling.models import Annotation, Queue, Slot, SlotState, Task, TaskState, User
+from labeling.services import annotations, slots
 from tests import make, process
 
 PROCESSES, PEOPLE, TASKS, OVERLAP = 6, 8, 40, 3
@@ -37,3 +40,56 @@ def test_several_processes_taking_at_once_keep_every_promise() -> None:
     # What is open is open because everybody has met it.
     for slot in Slot.objects.filter(state=SlotState.OPEN):
         assert Slot.objects.filter(task=slot.task).exclude(annotator=None).count() == PEOPLE
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_who_take_back_on_each_others_tasks_do_not_block_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    ann, ben, cleo = (make.person(name) for name in ("ann", "ben", "cleo"))
+    project = make.project(annotators=[ann, ben, cleo])
+    make.imported(project, 4)
+    queue = make.queue(project, overlap=2)
+    text = {"response": {"text": "x"}}
+    one = taken(queue, ann)
+    skipped = taken(queue, cleo)
+    assert skipped.task_id == one.task_id
+    slots.skip(skipped, lease=str(skipped.lease), reason="other", by=cleo)  # its fresh seat is offered last
+    other = one
+    while (ahead := (taken(queue, ben), slots.take_ahead(queue, by=ben)))[1].task_id != one.task_id:  # type: ignore[union-attr]
+        other = ahead[0]
+        make.answered(other, ben, text)
+    # Ben has submitted `other` and keeps a seat of Ann's task for later; Ann gets there the other way round.
+    make.answered(one, ann, text)
+    while (ahead := (taken(queue, ann), slots.take_ahead(queue, by=ann)))[1].task_id != other.task_id:  # type: ignore[union-attr]
+        make.answered(ahead[0], ann, text)
+
+    meeting = threading.Barrier(2, timeout=5)
+    give_back_ahead = slots.give_back_ahead
+
+    def together(queue: Queue, **rest: Any) -> None:
+        give_back_ahead(queue, **rest)
+        with contextlib.suppress(threading.BrokenBarrierError):
+            meeting.wait()
+
+    monkeypatch.setattr(slots, "give_back_ahead", together)
+    outcomes: list[object] = []
+
+    def take_back(slot: Slot, by: User) -> None:
+        try:
+            outcomes.append(annotations.undo(slot, lease=str(slot.lease), by=by).state)
+        except Exception as error:  # whatever it is, the test says it
+            outcomes.append(error)
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=take_back, args=pair) for pair in ((one, ann), (other, ben))]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert outcomes == [SlotState.LEASED, SlotState.LEASED]
+
+
+def taken(queue: Queue, by: User) -> Slot:
+    slot = slots.take_next(queue, by=by)
+    assert slot is not None
+    return slot

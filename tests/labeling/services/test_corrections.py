@@ -181,3 +181,51 @@ class TestRevise:
         queues.change(queue, state=QueueState.CLOSED, by=make.manager(queue.project))
         with pytest.raises(Conflict, match="closed"):
             annotations.revise(slot, said("x"), lease=str(slot.lease), version=1, by=ann)
+
+
+class TestUndoneSeats:
+    """A seat on which a submit was taken back can still be closed."""
+
+    @pytest.fixture
+    def shared(self, ann: User) -> Queue:
+        """Of its one task the other seat is answered."""
+        ben = make.person("ben")
+        project = make.project(annotators=[ann, ben])
+        make.imported(project, 1)
+        queue = make.queue(project, overlap=2)
+        make.written(queue, ben)
+        return queue
+
+    @pytest.mark.parametrize("given_back_first", [True, False])
+    def test_it_works(self, shared: Queue, ann: User, given_back_first: bool) -> None:
+        slot = submitted(shared, ann, "taken back")
+        slot = annotations.undo(slot, lease=str(slot.lease), by=ann)
+        manager = make.manager(shared.project)
+        if given_back_first:
+            slots.give_back(slot, lease=str(slot.lease), by=ann)
+            queues.change(shared, overlap=1, by=manager)
+        else:
+            queues.change(shared, overlap=1, by=manager)
+            slots.give_back(slot, lease=str(slot.lease), by=ann)
+        assert not Slot.objects.filter(pk=slot.pk).exists()
+        assert Annotation.objects.get().annotator != ann
+        # What was written there is on record.
+        assert "taken back" in str([event.data for event in Event.objects.all()])
+        assert Task.objects.get().state == TaskState.DONE
+
+    def test_a_task_that_the_queue_cannot_ask_about_any_more_stays_submitted(self, ann: User) -> None:
+        project = make.project(annotators=[ann])
+        make.imported(project, 1, candidates=3)
+        queue = make.queue(project, form=[{"name": "ranking", "type": "rank"}])
+        slot = took(queue, ann)
+        make.answered(slot, ann, {"ranking": {"groups": [["a"], ["b"], ["c"]]}})
+        queues.change(queue, form=[{"name": "better", "type": "compare"}], by=make.manager(project))
+        with pytest.raises(Conflict, match="asks something else"):
+            annotations.undo(slot, lease=str(slot.lease), by=ann)
+        assert Slot.objects.get(pk=slot.pk).state == SlotState.SUBMITTED
+
+    def test_a_correction_that_was_begun_stays(self, queue: Queue, ann: User) -> None:
+        slot = submitted(queue, ann, "short")
+        drafts.save(slot, said("a longer one"), lease=str(slot.lease), revision=0, version=1, by=ann)
+        annotations.undo(slot, lease=str(slot.lease), by=ann)
+        assert Draft.objects.get(slot=slot, annotator=ann).answers == said("a longer one")

@@ -122,6 +122,39 @@ def test_an_overdue_slot_goes_to_somebody_else_and_the_draft_stays(queue: Queue,
     assert slot_reads.draft_of(taken, ben) is None
 
 
+def test_a_draft_follows_its_writer_to_another_seat_of_the_task(ann: User, ben: User) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 1, candidates=5)
+    queue = make.queue(project, preset="ranking", overlap=2)
+    slot = took(queue, ann)
+    answers = {"ranking": {"groups": [["c"], ["a"]]}}
+    drafts.save(slot, answers, lease=str(slot.lease), revision=0, by=ann)
+    run_out(slot)
+    assert took(queue, ben).pk == slot.pk
+    again = took(queue, ann)
+    assert again.pk != slot.pk
+    draft = slot_reads.draft_of(again, ann)
+    assert draft is not None
+    assert draft.answers == answers
+    # The keys mean the responses that they meant.
+    assert again.candidate_order == slot.candidate_order
+    assert slot_reads.draft_of(slot, ann) is None
+
+
+def test_a_draft_stays_where_it_is_while_someone_else_has_begun_in_the_other_seat(ann: User, ben: User) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 1, candidates=5)
+    queue = make.queue(project, preset="ranking", overlap=2)
+    first, second = took(queue, ann), took(queue, ben)
+    for slot, person in ((first, ann), (second, ben)):
+        answers = {"ranking": {"groups": [["a"]]}}
+        drafts.save(slot, answers, lease=str(slot.lease), revision=0, by=person)
+        slots.release(slot, by=person)
+    assert took(queue, ben).pk == first.pk
+    assert slot_reads.draft_of(first, ben) is None
+    assert slot_reads.draft_of(second, ben) is not None
+
+
 def test_an_overdue_lease_that_nobody_took_still_submits(queue: Queue, ann: User) -> None:
     slot = took(queue, ann)
     run_out(slot)

@@ -76,6 +76,14 @@ def test_a_ranking_is_read_from_its_places(client: Client, ranking: Queue, ann: 
     assert Annotation.objects.get(annotator=ann).answers == {"ranking": {"groups": [["b"], ["a", "c"]]}}
 
 
+def test_a_place_of_thousands_of_digits_is_no_place(client: Client, ranking: Queue) -> None:
+    page = client.get(f"/label/{ranking.pk}/")
+    refused = submit(
+        client, ranking, page, **{"ranking.a": "1" * 5000, "ranking.b": "1", "ranking.acceptable": "9" * 5000}
+    )
+    assert refused.status_code == 422
+
+
 def test_a_mistake_stands_at_its_question_and_keeps_what_was_chosen(client: Client, ranking: Queue) -> None:
     page = client.get(f"/label/{ranking.pk}/")
     again = submit(client, ranking, page, **{"ranking.a": "2"})

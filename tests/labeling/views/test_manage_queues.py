@@ -9,7 +9,7 @@ from django.test import Client
 
 from labeling.models import Project, Queue, Slot, User
 from labeling.questions import PRESETS
-from labeling.services import slots
+from labeling.services import locks, slots
 from tests import make
 
 NEW = {"name": "Write", "preset": "demonstrations", "overlap": 2, "lease_minutes": 20, "priority": 0, "state": "open"}
@@ -107,6 +107,22 @@ def test_settings_change_while_people_work(client: Client, ann: User, project: P
     queue.refresh_from_db()
     assert (queue.overlap, queue.name, queue.priority) == (3, "More", 4)
     assert Slot.objects.filter(queue=queue).count() == 6
+
+
+def test_a_button_undoes_nothing_that_another_manager_changes_meanwhile(
+    client: Client, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    queue = make.queue(project)
+    hold = locks.hold_queues
+
+    def meanwhile(held: Project) -> None:
+        Queue.objects.filter(pk=queue.pk).update(overlap=3, name="More")
+        hold(held)
+
+    monkeypatch.setattr(locks, "hold_queues", meanwhile)
+    client.post(f"/projects/haiku/queues/{queue.pk}/", {"state": "paused"})
+    queue.refresh_from_db()
+    assert (queue.state, queue.overlap, queue.name) == ("paused", 3, "More")
 
 
 def test_one_button_pauses_and_leaves_the_rest_alone(client: Client, project: Project) -> None:
