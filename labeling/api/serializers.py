@@ -331,13 +331,22 @@ class DraftConflict(Error):
     draft = StoredDraft(required=False)
 
 
-class Submission(Fields):
+class GivenAnswers(Fields):
     lease = serializers.CharField(max_length=100)
     answers = serializers.JSONField(help_text="By question name.")
     active_seconds = serializers.FloatField(required=False, allow_null=True, help_text="Seconds of focus and use.")
 
 
-class Revision(Submission):
+class Submission(GivenAnswers):
+    revision = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="Of the newest draft that you have seen, 0 for none. With it, a newer draft that says something else "
+        "is not thrown away: 409 `stale_draft`.",
+    )
+
+
+class Revision(GivenAnswers):
     version = serializers.IntegerField(help_text="The version that is corrected.")
 
 

@@ -27,12 +27,9 @@ class Draft(ApiView):
 
 class Submit(ApiView):
     @describe(
-        {201: shapes.Submitted, 200: shapes.Submitted},
+        {201: shapes.Submitted, 200: shapes.Submitted, 409: shapes.DraftConflict},
         request=shapes.Submission,
-        errors=(
-            409,
-            422,
-        ),
+        errors=(422,),
         operation_id="submit_slot",
     )
     def post(self, request: Request, slot_id: int) -> Response:

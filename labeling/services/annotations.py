@@ -13,7 +13,7 @@ from django.utils import timezone
 from psycopg.errors import DeadlockDetected
 
 from labeling import questions
-from labeling.errors import Conflict, Fault, Invalid
+from labeling.errors import Conflict, Fault, Invalid, InvalidAnswers, StaleDraft
 from labeling.models import Annotation, Draft, QueueState, Slot, SlotState, Task, TaskState, User
 from labeling.selectors import annotations as reads
 from labeling.selectors import slots as slot_reads
@@ -40,12 +40,17 @@ def submit(
     *,
     lease: str | uuid.UUID,
     active_seconds: Any = None,
+    revision: Any = None,
     by: User,
 ) -> tuple[Annotation, bool]:
     """Turns answers into an annotation and finishes the slot, all or nothing.
 
+    `revision` is that of the newest draft the answers build on, if the caller knows: a newer one that says something
+    else is not thrown away unseen.
+
     Returns the annotation and whether this call made it: the same lease sent again gets the same annotation.
-    Raises LeaseLost, InvalidAnswers with a fault for each question, or Conflict when the task was skipped.
+    Raises LeaseLost, StaleDraft, Invalid, InvalidAnswers with a fault for each question, or Conflict when the task was
+    skipped.
     """
     slot = slots.locked(slot, lease, by=by)
     if slot.state == SlotState.SUBMITTED:
@@ -54,6 +59,8 @@ def submit(
         raise Conflict("This task was skipped, so it cannot be submitted.")
     if slot.form is None or slot.guidelines is None:
         raise AssertionError("a leased slot pins its form and guidelines")
+    if revision is not None:
+        _check_newest_draft(slot, answers, revision, by=by)
     cleaned = questions.clean_answers(slot.form.questions, answers, slot_reads.shown(slot))
     annotation = Annotation.objects.create(
         slot=slot,
@@ -73,6 +80,30 @@ def submit(
     projects.meet_guidelines(slot.queue.project, slot.guidelines.number, by=by)
     events.record("annotation.submitted", annotation, by=by, project=slot.queue.project, slot=slot.pk)
     return annotation, True
+
+
+def _check_newest_draft(slot: Slot, answers: Any, revision: Any, *, by: User) -> None:
+    if isinstance(revision, bool) or not isinstance(revision, int) or revision < 0:
+        raise Invalid("The revision is not usable.", errors=[Fault("revision", "Send the last revision seen, or 0.")])
+    stored = Draft.objects.filter(slot=slot, annotator=by).first()
+    if stored and stored.revision > revision and not _say_the_same(slot, stored.answers, answers):
+        raise newer_draft(stored)
+
+
+def _say_the_same(slot: Slot, one: Any, other: Any) -> bool:
+    if one == other:
+        return True
+    asked, shown = slot.form.questions if slot.form else [], slot_reads.shown(slot)
+    try:
+        return questions.clean_answers(asked, one, shown) == questions.clean_answers(asked, other, shown)
+    except InvalidAnswers:  # half done: whatever it says, it is not what is submitted
+        return False
+
+
+def newer_draft(stored: Draft) -> StaleDraft:
+    """What is said to somebody who builds on an older draft than this one, which goes with it."""
+    draft = {"revision": stored.revision, "answers": stored.answers, "saved_at": stored.saved_at.isoformat()}
+    return StaleDraft("A newer draft of this task is stored, from another tab or device.", data={"draft": draft})
 
 
 def _next_version(slot: Slot) -> int:

@@ -8,7 +8,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
-from labeling.errors import Conflict, Fault, Invalid, StaleDraft
+from labeling.errors import Conflict, Fault, Invalid
 from labeling.models import Draft, Slot, SlotState, User
 from labeling.services import annotations, slots
 from labeling.text import unfit_text
@@ -70,16 +70,7 @@ def save(
     if stored and revision < stored.revision:
         # A repeat whose first answer got lost on the way says what is stored already: that is no conflict.
         if not (revision == stored.revision - 1 and stored.answers == answers):
-            raise StaleDraft(
-                "A newer draft of this task is stored, from another tab or device.",
-                data={
-                    "draft": {
-                        "revision": stored.revision,
-                        "answers": stored.answers,
-                        "saved_at": stored.saved_at.isoformat(),
-                    }
-                },
-            )
+            raise annotations.newer_draft(stored)
         draft = stored
     elif stored:
         stored.revision, stored.answers, stored.saved_at = revision + 1, answers, now

@@ -8,7 +8,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.gzip import gzip_page
 
 from labeling import access
-from labeling.errors import Conflict, DomainError, Invalid, InvalidAnswers, LeaseLost
+from labeling.errors import Conflict, DomainError, Invalid, InvalidAnswers, LeaseLost, StaleDraft
 from labeling.models import Slot
 from labeling.questions.base import MAX_TEXT
 from labeling.rendering import render_markdown
@@ -37,12 +37,27 @@ def submit(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     slot = posted_slot(request, queue_id)
     posted = read_posted(slot.form.questions if slot.form else [], slot, request.POST)
     try:
-        annotations.submit(slot, posted.final, lease=posted.lease, active_seconds=posted.seconds, by=request.user)
+        annotations.submit(
+            slot,
+            posted.final,
+            lease=posted.lease,
+            active_seconds=posted.seconds,
+            revision=_revision(request.POST.get("revision", "")),
+            by=request.user,
+        )
+    except StaleDraft as error:
+        if "ahead" in request.POST:  # a page whose scripts run: it has both versions, and asks which shall stay
+            return JsonResponse({**error.data, "code": error.code, "detail": error.detail}, status=409)
+        return lost_page(request, slot.queue, error)
     except InvalidAnswers as error:
         return task_page(request, slot, answers=posted.answers, faults=error.errors, status=422)
     except (LeaseLost, Conflict, Invalid) as error:
         return lost_page(request, slot.queue, error)
     return _go_on(request, slot)
+
+
+def _revision(raw: str) -> int | None:
+    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else None
 
 
 def _go_on(request: MemberRequest, slot: Slot) -> HttpResponseBase:

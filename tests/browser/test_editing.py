@@ -137,7 +137,7 @@ def test_who_starts_from_another_response_loses_nothing(visitor: Visitor, made: 
     expect(editor(page)).to_have_value("typed from A")
     expect(page.get_by_text("Your text from response B is kept.")).to_be_visible()
     page.keyboard.press("Alt+3")
-    expect(editor(page)).to_have_value(shown["c"])
+    expect(editor(page)).to_have_value(typed(shown["c"]))
     page.keyboard.press("Alt+2")
     expect(editor(page)).to_have_value("typed from B")
     editor(page).fill("typed from B again")

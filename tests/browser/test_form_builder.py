@@ -340,3 +340,16 @@ def test_without_scripts_the_json_is_the_form(
     page.get_by_label("Name", exact=True).fill("Plain")
     page.get_by_label("Name", exact=True).press("Enter")  # the button that makes the queue, not the preview
     expect(page.get_by_text("Plain is made.")).to_be_visible()
+
+
+def test_closing_asks_for_a_form_that_was_not_taken(visitor: Visitor, project: Project) -> None:
+    closing = "!dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    page = builder(visitor, make.queue(project, preset="ranking"))
+    assert page.evaluate(closing) is False
+    page.locator("summary", has_text="Questions, as JSON").click()
+    page.locator("textarea[name=form]").fill("[]")
+    assert page.evaluate(closing) is True
+    visitor.expected.append("422")
+    page.get_by_role("button", name="Save as a new version").click()
+    expect(page.locator(".builder .errorlist")).to_be_visible()
+    assert page.evaluate(closing) is True

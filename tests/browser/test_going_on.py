@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from labeling.models import Annotation, Queue, Slot, SlotState, User
-from labeling.services import projects
+from labeling.services import projects, queues
 from tests import make
 from tests.browser.conftest import Visitor, person
 
@@ -95,7 +95,7 @@ def test_a_submit_is_taken_back_by_a_key(visitor: Visitor, queue: Queue, ann: Us
     first = question(page)
     write(page, "Too early")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Submitted")).to_be_visible()
+    expect(page.get_by_text("Submitted", exact=True)).to_be_visible()
     assert question(page) != first
     page.keyboard.press("z")
     expect(page.get_by_role("textbox", name=re.compile("best response"))).to_have_value("Too early")
@@ -103,7 +103,7 @@ def test_a_submit_is_taken_back_by_a_key(visitor: Visitor, queue: Queue, ann: Us
     assert Annotation.objects.get().undone_at is not None
     write(page, "In time")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Submitted")).to_be_visible()
+    expect(page.get_by_text("Submitted", exact=True)).to_be_visible()
     standing = Annotation.objects.get(undone_at=None)
     assert (standing.version, standing.answers) == (2, {"response": {"text": "In time"}})
 
@@ -112,7 +112,7 @@ def test_what_was_typed_on_the_task_after_it_waits(visitor: Visitor, queue: Queu
     page = start(visitor, queue, ann)
     write(page, "First")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Submitted")).to_be_visible()
+    expect(page.get_by_text("Submitted", exact=True)).to_be_visible()
     second = question(page)
     write(page, "Half of the second")
     page.keyboard.press("Escape")
@@ -134,7 +134,7 @@ def test_an_answer_is_corrected_from_the_list(visitor: Visitor, queue: Queue, an
     page.reload()
     expect(page.get_by_role("textbox", name=re.compile("best response"))).to_have_value("As it should be.")
     page.keyboard.press("Control+Enter")
-    expect(page.get_by_text("Version 2 is saved.")).to_be_visible()
+    expect(page.locator(".messages").get_by_text("Version 2 is saved.")).to_be_visible()
     assert list(Annotation.objects.order_by("version").values_list("answers__response__text", flat=True)) == [
         "As it was.",
         "As it should be.",
@@ -155,7 +155,7 @@ def test_new_guidelines_are_announced_once_with_what_changed(visitor: Visitor, q
     for _ in range(2):  # those that were taken before the change keep what they were shown
         write(page, "Two.")
         page.keyboard.press("Control+Enter")
-        expect(page.get_by_text("Submitted")).to_be_visible()
+        expect(page.get_by_text("Submitted", exact=True)).to_be_visible()
     news = page.get_by_role("region", name="The guidelines have changed")
     expect(news).to_be_visible()
     expect(news.locator("ins")).to_contain_text("and kind")
@@ -163,3 +163,63 @@ def test_new_guidelines_are_announced_once_with_what_changed(visitor: Visitor, q
     expect(news).to_have_count(0)
     page.reload()
     expect(page.get_by_role("heading", name="The guidelines have changed")).to_have_count(0)
+
+
+def test_who_does_not_see_the_page_hears_that_the_next_task_came(visitor: Visitor, queue: Queue, ann: User) -> None:
+    page = start(visitor, queue, ann)
+    region = page.locator("#announcements")
+    expect(region).to_have_attribute("role", "status")
+    write(page, "One.")
+    page.keyboard.press("Control+Enter")
+    expect(region).to_have_text("Submitted. The next task.")
+    expect(page.get_by_role("main", name=f"{queue.name}: a task")).to_be_focused()
+
+
+def test_who_does_not_see_the_page_hears_where_nothing_is_saved(visitor: Visitor, queue: Queue, ann: User) -> None:
+    page = start(visitor, queue, ann)
+    region = page.locator("#announcements")
+    visitor.expected += ["ERR_INTERNET_DISCONNECTED", "Failed to fetch", "status of 400"]
+    visitor.context.set_offline(True)
+    write(page, "In a tunnel.")
+    expect(region).to_have_text("offline, kept here")
+    visitor.context.set_offline(False)
+    expect(region).to_have_text(re.compile(r"saved \d\d:\d\d"))
+    refusal = {"code": "invalid", "detail": "Too much.", "errors": []}
+    page.route("**/draft/", lambda route: route.fulfill(status=400, json=refusal))
+    write(page, "More.")
+    expect(region).to_have_text("not saved: Too much.")
+
+
+def test_what_was_submitted_stays_so_where_a_script_of_the_next_task_does_not_come(
+    visitor: Visitor, queue: Queue, ann: User
+) -> None:
+    visitor.expected.append("ERR_FAILED")
+    visitor.page.route("**/ahead/", lambda route: route.abort())
+    visitor.page.route(re.compile(r"/js/questions/rate"), lambda route: route.abort())
+    page = start(visitor, queue, ann)
+    queues.change(queue, form=[{"name": "r", "type": "rate", "per": "task"}], by=make.manager(queue.project))
+    write(page, "One.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-count=today]")).to_have_text("1")
+    expect(page.locator("#task input[type=radio]")).to_have_count(5)
+    expect(page.locator(".dock__notice")).to_be_hidden()
+    assert Annotation.objects.get().answers == {"response": {"text": "One."}}
+
+
+def test_a_page_of_a_newer_site_is_loaded_with_its_own_scripts(visitor: Visitor, queue: Queue, ann: User) -> None:
+    page = start(visitor, queue, ann)
+    page.evaluate("""() => {
+      const script = document.querySelector('script[src*="/js/label."]');
+      script.setAttribute("src", script.getAttribute("src").replace(/label\\.\\w+\\.js/, "label.0123456789ab.js"));
+      window.before = true;
+    }""")
+    assert page.locator('script[src$="/js/label.0123456789ab.js"]').count() == 1
+    write(page, "One.")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-count=today]")).to_have_text("1")
+    assert page.evaluate("window.before") is None
+    write(page, "Two.")
+    page.evaluate("window.before = true")
+    page.keyboard.press("Control+Enter")
+    expect(page.locator("[data-count=today]")).to_have_text("2")
+    assert page.evaluate("window.before") is True

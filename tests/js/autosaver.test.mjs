@@ -316,3 +316,146 @@ test("a page that is swapped out before it has begun keeps and sends nothing", a
   assert.equal(world.kept, null);
   assert.deepEqual(world.sent, []);
 });
+
+// What was kept here an hour ago and what another device saved since.
+const older = { answers: text("an hour of words"), base: 0, at: Date.parse("2026-01-01T10:00:00Z"), sent: null };
+const elsewhere = () => ({ revision: 1, answers: text("theirs"), saved_at: "2026-01-01T11:00:00Z" });
+
+test("where theirs is shown, what is typed into it leaves mine alone", () => {
+  const world = new World({ draft: elsewhere(), kept: older });
+  const tab = world.tab();
+  assert.equal(world.begin(tab), null);
+  tab.change(text("theirs!"));
+  tab.stop();
+  tab.resume();
+  assert.deepEqual(world.kept.answers, older.answers);
+  assert.deepEqual(tab.resolve("mine"), older.answers);
+});
+
+test("what was typed into theirs before it was taken goes on", async () => {
+  const world = new World({ draft: elsewhere(), kept: older });
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("theirs!"));
+  assert.deepEqual(tab.resolve("theirs"), text("theirs!"));
+  await world.pass(1000);
+  assert.deepEqual(world.draft.answers, text("theirs!"));
+  assert.equal(world.kept, null);
+});
+
+test("a choice that was not made is asked for again after a reload, whatever was typed meanwhile", () => {
+  const newer = { ...older, at: Date.parse("2026-01-01T11:30:00Z") };
+  const world = new World({ draft: elsewhere(), kept: newer });
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("an hour of words, and one"));
+  tab.stop();
+  const reloaded = world.tab();
+  assert.deepEqual(world.begin(reloaded), text("an hour of words, and one"));
+  assert.equal(world.state, "conflict");
+});
+
+test("another tab that only renewed the lease is no conflict", async () => {
+  const world = new World();
+  const one = world.tab();
+  const other = world.tab();
+  world.begin(one);
+  world.begin(other);
+  await one.save({ renew: true });
+  other.change(text("hello"));
+  await world.pass(1000);
+  assert.equal(world.state, "saved");
+  assert.deepEqual(world.draft.answers, text("hello"));
+});
+
+test("whichever of several saves without an answer arrived, it is no conflict", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.swallow = true;
+  tab.change(text("one"));
+  await world.pass(1000); // arrived
+  world.network = false;
+  tab.change(text("one two"));
+  await world.pass(10_000); // did not
+  world.network = true;
+  world.swallow = false;
+  tab.change(text("one two three"));
+  await world.pass(40_000);
+  assert.equal(world.state, "saved");
+  assert.deepEqual(world.draft.answers, text("one two three"));
+});
+
+test("revisions under another lease do not count: what is unsure is asked, what is sure is not", () => {
+  const draft = { revision: 1, answers: text("taken back"), saved_at: "2026-01-01T11:00:00Z" };
+  const kept = { answers: text("before the submit"), base: 4, at: Date.parse("2026-01-01T11:30:00Z"), lease: "old" };
+  const world = new World({ draft, kept: { ...kept, sent: null } });
+  world.begin(world.tab());
+  assert.equal(world.state, "conflict");
+  const sure = new World({ draft, kept: { ...kept, sent: '{"response":{"text":"taken back"}}' } });
+  assert.deepEqual(sure.begin(sure.tab()), text("before the submit"));
+  assert.equal(sure.state, "unsaved");
+});
+
+test("a submit that met a newer draft knows its own, and offers that of somebody else", () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("mine"));
+  assert.equal(tab.contest({ revision: 3, answers: text("mine") }), true);
+  assert.equal(tab.revision, 3);
+  assert.equal(tab.contest({ revision: 4, answers: text("theirs") }), false);
+  assert.equal(world.state, "conflict");
+  assert.deepEqual(tab.resolve("mine"), text("mine"));
+  assert.equal(tab.revision, 4);
+});
+
+test("leaving waits for the save under way and for the words after it", async () => {
+  const world = new World();
+  let open;
+  world.gate = new Promise((resolve) => (open = resolve));
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("one"));
+  await world.pass(1000);
+  tab.change(text("one, and last words"));
+  const left = tab.flush();
+  open();
+  await left;
+  assert.deepEqual(world.draft.answers, text("one, and last words"));
+  assert.equal(tab.dirty, false);
+});
+
+test("leaving does not wait for ever where nothing can be saved", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  tab.change(text("kept here"));
+  await tab.flush();
+  assert.equal(world.state, "offline");
+  assert.deepEqual(world.kept.answers, text("kept here"));
+  assert.equal(tab.endangered, true);
+});
+
+test("a save that hangs is a danger after a while, one that has just begun is none", async () => {
+  const world = new World();
+  world.gate = new Promise(() => {});
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("swallowed"));
+  await world.pass(1000);
+  assert.equal(tab.endangered, false);
+  await world.pass(10_000);
+  assert.equal(tab.endangered, true);
+});
+
+test("a page of somebody else's that says 200 is no answer", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.send = async () => ({ status: 200, body: null });
+  tab.change(text("in a hotel"));
+  await world.pass(1000);
+  assert.equal(world.state, "offline");
+});

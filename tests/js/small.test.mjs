@@ -52,6 +52,42 @@ test("digit and letter keys work on keyboards of other countries", () => {
   assert.ok(!names(press("=", "Digit0", { shiftKey: true })).includes("0")); // German
 });
 
+test("a digit key is its digit before what it writes", () => {
+  assert.deepEqual(names(press("+", "Digit1")), ["1", "+"]); // Czech: "+" would be another binding
+  assert.deepEqual(names(press("1", "Digit1")), ["1"]);
+});
+
+test("the pad answers only where it writes digits", () => {
+  assert.deepEqual(names(press("ArrowDown", "Numpad2")), ["ArrowDown"]); // without NumLock it scrolls
+  assert.deepEqual(names(press("2", "Numpad2")), ["2"]);
+  assert.deepEqual(names(press("٢", "Numpad2")), ["2", "٢"]);
+  assert.deepEqual(names(press("1", "Numpad1", { altKey: true })), []); // the first digit of an Alt code
+  assert.deepEqual(names(press("End", "Numpad1", { altKey: true })), []);
+});
+
+test("in a text, Alt with a key that writes something is text", () => {
+  const held = { altKey: true };
+  const inText = { typing: true };
+  assert.deepEqual(names(press("@", "Digit2", held), inText), ["Alt+@"]); // a Spanish Mac
+  assert.deepEqual(names(press("Dead", "Digit4", held), inText), ["Alt+Dead"]);
+  assert.deepEqual(names(press("π", "KeyP", held), inText), ["Alt+π"]);
+  assert.ok(names(press("2", "Digit2", held), inText).includes("Alt+2"));
+  assert.ok(names(press("p", "KeyP", held), inText).includes("Alt+p"));
+  assert.ok(names(press("ArrowUp", "ArrowUp", held), inText).includes("Alt+ArrowUp"));
+  assert.ok(names(press("@", "Digit2", held)).includes("Alt+2"));
+});
+
+test("a letter key that writes no letter of ours is its place, after what it writes", () => {
+  assert.deepEqual(names(press("'", "KeyW")), ["'", "w"]); // Hebrew
+  assert.deepEqual(names(press("لا", "KeyB")), ["لا", "b"]); // Arabic, two characters by one key
+  assert.deepEqual(names(press("z", "KeyY")), ["z"]); // German
+  assert.deepEqual(names(press("Process", "KeyW")), ["Process"]);
+});
+
+test("a press without a key, as of a browser that fills a field in, is nothing", () => {
+  assert.deepEqual(names({}), [""]);
+});
+
 test("a binding is found only while it applies", () => {
   let ready = false;
   const unbind = bind({ keys: ["Enter"], label: "Submit", run() {}, when: () => ready });

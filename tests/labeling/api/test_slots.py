@@ -98,6 +98,21 @@ def test_another_tab_gets_the_newer_draft_with_the_409(as_: Speaker, ann: User, 
     assert (stale.json()["draft"]["revision"], stale.json()["draft"]["answers"]) == (2, newer)
 
 
+def test_a_submit_that_says_its_revision_gets_the_newer_draft_with_the_409(
+    as_: Speaker, ann: User, slot: dict[str, Any]
+) -> None:
+    client, address = as_(ann), f"/api/slots/{slot['slot']}"
+    newer = {"ranking": {"groups": [["c"]]}}
+    client.put(f"{address}/draft/", {"lease": slot["lease"], "revision": 0, "answers": newer})
+    sent = {"lease": slot["lease"], "answers": ranking(slot), "revision": 0}
+    stale = client.post(f"{address}/submit/", sent)
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_draft")
+    assert (stale.json()["draft"]["revision"], stale.json()["draft"]["answers"]) == (1, newer)
+    for wrong in (-1, 2**40 * -1):
+        assert client.post(f"{address}/submit/", {**sent, "revision": wrong}).status_code == 400
+    assert client.post(f"{address}/submit/", {**sent, "revision": 1}).status_code == 201
+
+
 @pytest.mark.parametrize(
     ("call", "more"),
     [

@@ -299,3 +299,47 @@ def test_the_database_itself_refuses_a_second_seat_at_a_task(queue: Queue, ann: 
         Slot.objects.create(queue=queue, task=slot.task, seat=1)
     with pytest.raises(IntegrityError), transaction.atomic():
         Slot.objects.filter(pk=other.pk).update(state="leased")
+
+
+def test_a_submit_that_builds_on_an_older_draft_destroys_no_newer_one(queue: Queue, ann: User) -> None:
+    slot = took(queue, ann)
+    lease = str(slot.lease)
+    newer = {"response": {"text": "An hour of work."}}
+    drafts.save(slot, {"response": {"text": "Half"}}, lease=lease, revision=0, by=ann)
+    drafts.save(slot, newer, lease=lease, revision=1, by=ann)
+    with pytest.raises(StaleDraft) as stale:
+        annotations.submit(slot, {"response": {"text": "Half"}}, lease=lease, revision=1, by=ann)
+    assert (stale.value.data["draft"]["revision"], stale.value.data["draft"]["answers"]) == (2, newer)
+    with pytest.raises(StaleDraft):  # before it is said what is wrong with them: mending that would destroy it too
+        annotations.submit(slot, {}, lease=lease, revision=1, by=ann)
+    assert Draft.objects.get(slot=slot).answers == newer
+    assert not Annotation.objects.exists()
+    annotations.submit(slot, {"response": {"text": "Half"}}, lease=lease, revision=2, by=ann)
+    # Sent again, it is the same annotation, whatever it builds on.
+    again, created = annotations.submit(slot, {"response": {"text": "Half"}}, lease=lease, revision=0, by=ann)
+    assert (again.answers, created) == ({"response": {"text": "Half"}}, False)
+
+
+@pytest.mark.parametrize("said", ["The same.", "The same.\n\n"])
+def test_a_newer_draft_that_says_the_same_stops_no_submit(queue: Queue, ann: User, said: str) -> None:
+    slot = took(queue, ann)
+    drafts.save(slot, {"response": {"text": said}}, lease=str(slot.lease), revision=0, by=ann)
+    _, created = annotations.submit(
+        slot, {"response": {"text": "The same."}}, lease=str(slot.lease), revision=0, by=ann
+    )
+    assert created
+
+
+def test_a_submit_that_says_no_revision_stands(queue: Queue, ann: User) -> None:
+    slot = took(queue, ann)
+    drafts.save(slot, {"response": {"text": "Something else"}}, lease=str(slot.lease), revision=0, by=ann)
+    _, created = annotations.submit(slot, {"response": {"text": "This."}}, lease=str(slot.lease), by=ann)
+    assert created
+
+
+@pytest.mark.parametrize("revision", [-1, True, "1", 0.5])
+def test_a_revision_that_is_none_is_refused(queue: Queue, ann: User, revision: object) -> None:
+    slot = took(queue, ann)
+    with pytest.raises(Invalid) as refused:
+        annotations.submit(slot, {"response": {"text": "x"}}, lease=str(slot.lease), revision=revision, by=ann)
+    assert refused.value.errors[0].path == "revision"

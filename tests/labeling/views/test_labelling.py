@@ -333,3 +333,31 @@ def test_a_context_document_stands_beside_the_prompt_and_links_only_to_the_web(
     assert "Rule <strong>one</strong>" in page
     assert 'href="https://example.org/r"' in page
     assert "javascript:" not in page
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+def test_a_submit_from_an_old_page_gives_both_versions_back(
+    client: Client, writing: Queue, ann: User, scripts: bool
+) -> None:
+    fields = hidden(client.get(f"/label/{writing.pk}/"))
+    slot = Slot.objects.get(pk=fields["slot"])
+    newer = {"response": {"text": "newer"}}
+    drafts.save(slot, newer, lease=fields["lease"], revision=0, by=ann)
+    sent = {**fields, "q.response": "older", "revision": "0", **({"ahead": ""} if scripts else {})}
+    answer = client.post(f"/label/{writing.pk}/submit/", sent)
+    assert answer.status_code == 409
+    if scripts:
+        assert (answer.json()["code"], answer.json()["draft"]["answers"]) == ("stale_draft", newer)
+    else:
+        assert "older" in text(answer)
+    assert Draft.objects.get().answers == newer
+    assert not Annotation.objects.exists()
+    client.post(f"/label/{writing.pk}/submit/", {**sent, "revision": "1"})
+    assert Annotation.objects.get().answers == {"response": {"text": "older"}}
+
+
+@pytest.mark.parametrize("revision", ["", "x", "-1", "٣", "9" * 30])
+def test_a_revision_that_is_none_stops_no_work(client: Client, writing: Queue, revision: str) -> None:
+    fields = hidden(client.get(f"/label/{writing.pk}/"))
+    client.post(f"/label/{writing.pk}/submit/", {**fields, "q.response": "done", "revision": revision})
+    assert Annotation.objects.get().answers == {"response": {"text": "done"}}

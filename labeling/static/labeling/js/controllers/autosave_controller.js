@@ -1,27 +1,32 @@
 // Ties the autosaver to the page: questions tell their answers, the server and this browser keep them.
 import { Controller } from "../../vendor/stimulus.js";
+import { announce } from "../lib/announce.js";
 import { Autosaver } from "../lib/autosaver.js";
+import { copy } from "../lib/clipboard.js";
 import { sendJson } from "../lib/http.js";
 import { draftStore } from "../lib/store.js";
 import { saying } from "../lib/words.js";
 
+const SENDABLE = 60000; // bytes of answers that a browser still sends for a page that is gone: 64 KiB, all told
+const TOLD = ["offline", "out", "refused"]; // what a screen reader is told; two versions and a lost task have an alert
+
 export default class extends Controller {
-  static targets = ["state", "conflict", "mine", "theirs", "lost", "lostWords"];
+  static targets = ["state", "conflict", "mine", "theirs", "lost", "lostWords", "lostText", "revision"];
   static values = { url: String, lease: String, revision: Number, savedAt: String, key: String, version: Number };
 
   connect() {
     this.saver = new Autosaver({
-      send: ({ revision, answers, keepalive }) =>
-        sendJson("PUT", this.urlValue, { ...this.whose, revision, answers }, { keepalive }),
+      send: (draft) => sendJson("PUT", this.urlValue, { ...this.whose, ...draft }, { keepalive: outlives(draft) }),
       store: draftStore(this.keyValue),
+      lease: this.leaseValue,
       tell: (state, detail) => this.told(state, detail),
       after: (run, wait) => setTimeout(run, wait),
       cancel: (timer) => clearTimeout(timer),
     });
-    this.answers = {};
-    this.heard = false;
-    document.addEventListener("visibilitychange", this.hide);
+    this.said = {};
+    document.addEventListener("visibilitychange", this.look);
     window.addEventListener("pagehide", this.hide);
+    window.addEventListener("pageshow", this.back);
     window.addEventListener("online", this.wake);
     window.addEventListener("beforeunload", this.warn);
     // After every question has connected and told what it holds.
@@ -31,8 +36,9 @@ export default class extends Controller {
   disconnect() {
     clearTimeout(this.beginning);
     this.saver.stop();
-    document.removeEventListener("visibilitychange", this.hide);
+    document.removeEventListener("visibilitychange", this.look);
     window.removeEventListener("pagehide", this.hide);
+    window.removeEventListener("pageshow", this.back);
     window.removeEventListener("online", this.wake);
     window.removeEventListener("beforeunload", this.warn);
   }
@@ -45,7 +51,7 @@ export default class extends Controller {
 
   begin() {
     const stored = JSON.parse(document.getElementById("stored-draft").textContent);
-    const shown = this.answers;
+    this.answers = stored;
     this.begun = true;
     const restored = this.saver.start({
       revision: this.revisionValue,
@@ -54,8 +60,11 @@ export default class extends Controller {
     });
     if (restored) this.restore(restored);
     // What the page shows may be newer than the draft: typed before the scripts came, or posted with a mistake in it.
-    // Where no question has said anything, the page shows nothing yet: that is not an emptied draft.
-    else if (this.heard && this.saver.state !== "conflict") this.saver.change(shown);
+    // A question that has said nothing (its script did not come) shows nothing yet: that is not an emptied answer.
+    else if (this.saver.state !== "conflict") {
+      for (const [name, value] of Object.entries(this.said)) this.put(name, value);
+      this.saver.change(this.answers);
+    }
   }
 
   restore(answers) {
@@ -65,18 +74,35 @@ export default class extends Controller {
 
   // From a question: {name, value}; a value of null is no answer yet.
   answered({ detail: { name, value } }) {
-    this.heard = true;
+    this.said[name] = value;
+    if (!this.begun) return;
+    this.put(name, value);
+    this.saver.change(this.answers);
+  }
+
+  put(name, value) {
     const { [name]: _, ...rest } = this.answers;
     this.answers = value === null ? rest : { ...rest, [name]: value };
-    if (this.begun) this.saver.change(this.answers);
   }
 
   renew() {
     this.saver.save({ renew: true });
   }
 
-  submitting() {
+  // What is submitted says which draft it builds on. Of two versions, none is submitted before somebody chose.
+  submitting(event) {
+    if (this.saver.state === "conflict") {
+      event.preventDefault();
+      return this.conflictTarget.scrollIntoView({ block: "nearest" });
+    }
     this.saver.stop();
+    if (this.hasRevisionTarget) this.revisionTarget.value = this.saver.revision;
+  }
+
+  // A submit was refused for a newer draft. `detail.ours`: it was one of this page, so that the submit can be sent again.
+  stale({ detail }) {
+    detail.ours = this.saver.contest(detail.draft);
+    if (!detail.ours) this.conflictTarget.scrollIntoView({ block: "nearest" });
   }
 
   submitted() {
@@ -97,18 +123,45 @@ export default class extends Controller {
     this.conflictTarget.hidden = true;
   }
 
-  hide = ({ type }) => {
-    if (type === "pagehide" || document.hidden) this.saver.save({ keepalive: true });
-    else this.saver.wake();
+  // "Leave" gives the lease back, after which nothing is taken any more: first the last words.
+  async leave(event) {
+    const form = event.target;
+    if (!this.saver.dirty && !this.saver.flying) return;
+    event.preventDefault();
+    if (this.leaving) return;
+    this.leaving = true;
+    await this.saver.flush();
+    this.leaving = false;
+    form.submit();
+  }
+
+  hide = () => this.saver.save();
+
+  // Somebody came back: the task may be another's by now, a newer draft may be there, and a clock that stood still while
+  // the device slept says nothing of the lease.
+  come() {
+    if (this.hasVersionValue) this.wake(); // a correction has no lease to be renewed
+    else this.renew();
+  }
+
+  back = ({ persisted }) => {
+    if (persisted) this.come();
   };
+
+  look = () => (document.hidden ? this.hide() : this.come());
 
   wake = () => this.saver.wake();
 
   warn = (event) => {
-    if (["offline", "out", "refused"].includes(this.saver.state) && this.saver.dirty) event.preventDefault();
+    const { saver } = this;
+    const here = saver.dirty && this.answers !== this.copied;
+    if (here && (saver.endangered || !outlives({ answers: this.answers }))) event.preventDefault();
   };
 
   told(state, detail) {
+    const troubled = TOLD.includes(this.state);
+    if (state !== this.state && (TOLD.includes(state) || (troubled && state === "saved"))) announce(saying(state, detail));
+    if (state !== "saving" && state !== "unsaved") this.state = state;
     for (const target of this.stateTargets) {
       target.textContent = saying(state, detail);
       target.dataset.state = state;
@@ -136,7 +189,16 @@ export default class extends Controller {
   }
 
   async copyMine({ currentTarget }) {
-    await navigator.clipboard?.writeText(this.describe(this.answers));
-    currentTarget.textContent = "Copied";
+    const words = this.describe(this.answers);
+    const { answers } = this;
+    const said = await copy(words, () => {
+      this.lostTextTarget.textContent = words;
+      this.lostTextTarget.hidden = false;
+      return this.lostTextTarget;
+    });
+    currentTarget.textContent = said;
+    if (said === "Copied") this.copied = answers;
   }
 }
+
+const outlives = ({ answers }) => new TextEncoder().encode(JSON.stringify(answers)).length < SENDABLE;

@@ -1,5 +1,6 @@
 // Copies the text of its source. The button shows itself only where scripts run.
 import { Controller } from "../../vendor/stimulus.js";
+import { copy } from "../lib/clipboard.js";
 
 export default class extends Controller {
   static targets = ["source", "button"];
@@ -10,16 +11,7 @@ export default class extends Controller {
 
   async copy() {
     const source = this.sourceTarget;
-    const text = source.value ?? source.textContent;
-    try {
-      await navigator.clipboard.writeText(text);
-    } catch {
-      // The clipboard is closed on plain http: select the text, so that the keyboard can copy it.
-      if (source.select) source.select();
-      else getSelection().selectAllChildren(source);
-      return this.say("Selected: press Ctrl+C");
-    }
-    this.say("Copied");
+    this.say(await copy(source.value ?? source.textContent, () => source));
   }
 
   say(words) {

@@ -9,6 +9,7 @@ import { wordDiff } from "../lib/worddiff.js";
 import WriteController from "./write_controller.js";
 
 const PAUSE = 150; // ms without typing before the changes follow
+const TIMEOUT = 100; // ms for comparing while somebody types; then whole sentences are compared
 
 export default class extends WriteController {
   static targets = ["start", "hint", "notice", "diff", "changes"];
@@ -117,14 +118,16 @@ export default class extends WriteController {
     this.hintTarget.textContent = this.candidate ? "" : "Choose one, and its text stands in the field.";
     this.notify();
     clearTimeout(this.pause);
-    this.pause = setTimeout(() => this.compare(), PAUSE);
+    this.pause = setTimeout(() => this.compare(), Math.max(PAUSE, 3 * (this.took ?? 0)));
   }
 
   async compare() {
     const { candidate, text } = this.state;
     if (!candidate) return this.diffTarget.replaceChildren(), (this.changesTarget.textContent = "");
     try {
-      const parts = await wordDiff(this.originals[candidate], text);
+      const began = performance.now();
+      const parts = await wordDiff(this.originals[candidate], text, { timeout: TIMEOUT });
+      this.took = performance.now() - began; // where it takes long all the same, it comes less often
       if (candidate !== this.candidate || text !== this.textTarget.value) return;
       showDiff(this.diffTarget, parts);
       this.changesTarget.textContent = changesInWords(parts) || "none yet";

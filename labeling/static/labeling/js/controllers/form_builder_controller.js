@@ -15,6 +15,7 @@ export default class extends Controller {
     this.presets = presets;
     this.blocks = new Blocks(this.listTarget, { block: this.blockTarget, kinds }, types);
     this.text = this.element.elements.form;
+    this.dirty = this.element.querySelector("[data-refused]") !== null; // what was sent is saved nowhere
     this.element.noValidate = true; // the server says what is wrong, at the field it is in
     this.text.addEventListener("input", this.retyped);
     window.addEventListener("beforeunload", this.warn);

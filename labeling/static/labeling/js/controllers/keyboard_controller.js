@@ -7,9 +7,11 @@ import { names, typing } from "../lib/keys.js";
 const OWN = {
   Enter: "a, button, summary, input, select",
   " ": "a, button, summary, input, select",
-  ArrowLeft: "input, select",
-  ArrowRight: "input, select",
+  ArrowLeft: 'input, select, .prose [tabindex="0"]', // what scrolls sideways
+  ArrowRight: 'input, select, .prose [tabindex="0"]',
 };
+// Keys that may be held down. All others answer, submit or change something, once for each press.
+const HELD = ["ArrowLeft", "ArrowRight", "j", "k"];
 
 export default class extends Controller {
   static values = { single: { type: Boolean, default: true } };
@@ -26,7 +28,7 @@ export default class extends Controller {
     // While an input method composes a character, keys are its own.
     if (event.defaultPrevented || event.isComposing || event.keyCode === 229) return;
     const focused = document.activeElement;
-    const found = find(names(event));
+    const found = find(names(event, { typing: typing(focused) }));
     if (!found) return;
     const { binding, name } = found;
     const single = !/^(Mod|Alt)\+/.test(name) && name !== "Escape";
@@ -36,6 +38,7 @@ export default class extends Controller {
     if (document.querySelector("dialog[open]") && !binding.dialogs) return;
     if (document.querySelector("details.menu[open]") && single) return;
     event.preventDefault();
+    if (event.repeat && !HELD.includes(name)) return;
     binding.run(event, name);
   };
 }

@@ -241,6 +241,8 @@ export default class extends Controller {
       const binding = this.inner.find(({ keys }) => keys.includes(name));
       if (!binding) continue;
       event.preventDefault();
+      // Held down, keys move; they change nothing twice.
+      if (event.repeat && !/(?:Arrow[A-Z][a-z]+|Home|End)$/.test(name)) return undefined;
       return binding.run(event, name);
     }
   };

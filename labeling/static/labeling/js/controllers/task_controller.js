@@ -1,10 +1,14 @@
 // One task: sends the form, shows what is wrong at its question, and puts the next task in the place of this one.
 import { Controller } from "../../vendor/stimulus.js";
 import { allComplete } from "../lib/active.js";
-import { bind } from "../lib/bindings.js";
 import * as ahead from "../lib/ahead.js";
+import { announce } from "../lib/announce.js";
+import { bind } from "../lib/bindings.js";
 import { postFields } from "../lib/http.js";
 import { show } from "../lib/visit.js";
+
+const GLANCE = 500; // ms after a task came in which Enter cannot be meant for it, unless something else was pressed
+const PATIENCE = 30000; // ms for a submit
 
 export default class extends Controller {
   static targets = ["form", "submit", "notice"];
@@ -12,6 +16,13 @@ export default class extends Controller {
 
   connect() {
     const submit = () => this.formTarget.requestSubmit(this.submitTarget);
+    const came = performance.now();
+    let touched = false;
+    this.listening = new AbortController();
+    for (const sign of ["keydown", "pointerdown"]) {
+      const touch = ({ key }) => (touched ||= key !== "Enter");
+      document.addEventListener(sign, touch, { signal: this.listening.signal, capture: true });
+    }
     this.unbind = bind(
       { keys: ["Mod+Enter"], label: "Submit", group: "Task", run: submit, typing: true },
       {
@@ -19,55 +30,76 @@ export default class extends Controller {
         label: "Submit, when every question is answered",
         group: "Task",
         run: submit,
-        when: allComplete,
+        when: () => allComplete() && (touched || performance.now() - came > GLANCE),
       },
     );
   }
 
   disconnect() {
     this.unbind();
+    this.listening.abort();
   }
 
   async send(event) {
     event.preventDefault();
     if (this.busy) return;
-    this.dispatch("submitting"); // the clock writes its time, the autosaver waits
     this.work(true);
     try {
-      const fields = new FormData(this.formTarget);
-      fields.set("ahead", ahead.lease());
-      const response = await postFields(this.formTarget.action, fields);
-      await this.take(response);
-    } catch {
-      this.refuse("It could not be sent: the network or the server does not answer. Your answers are kept here.");
+      await this.post();
     } finally {
       this.work(false);
     }
   }
 
-  async take(response) {
-    if (response.ok && response.headers.get("Content-Type") === "application/json") {
-      return this.goOn(await response.json());
+  async post({ again = false } = {}) {
+    // The clock writes its time, the autosaver waits, and says so where there are two versions to choose from.
+    const { defaultPrevented } = this.dispatch("submitting");
+    if (defaultPrevented) return this.refuse("Not submitted: there are two versions of your answer. Choose one first.");
+    let response;
+    let text;
+    try {
+      const fields = new FormData(this.formTarget);
+      fields.set("ahead", ahead.lease());
+      response = await postFields(this.formTarget.action, fields, { patience: PATIENCE });
+      text = await response.text();
+    } catch {
+      return this.refuse("It could not be sent: the network or the server does not answer. Your answers are kept here.");
     }
+    const { ok, status } = response;
+    const isJson = response.headers.get("Content-Type") === "application/json";
+    if (isJson && ok) return this.goOn(JSON.parse(text));
+    if (isJson && status === 409) return this.contest(JSON.parse(text), again);
+    return this.take(response, text);
+  }
+
+  async take(response, html) {
     if (this.leavesValue && response.ok && response.redirected && !response.url.includes("/login/")) {
-      // Shown from what came: asking for it again would lose the words that it says once.
-      const html = await response.text();
+      // Shown from what came: asking for it again would lose the words that it says once. In the place of this page, so
+      // that the way back leads to the page before it.
       this.dispatch("submitted");
-      history.pushState(null, "", response.url);
-      return show(html);
+      history.replaceState(null, "", response.url);
+      return this.turnTo(html);
     }
     // The next task is at …/label/5/, below which the form is sent. Anywhere else is the login page.
     const out = response.redirected && !this.formTarget.action.startsWith(response.url);
     if (!out && (response.ok || response.status === 409)) {
-      const html = await response.text();
       if (response.ok) this.dispatch("submitted");
-      return show(html);
+      return this.turnTo(html);
     }
-    if (response.status === 422) return this.explain(await response.text());
+    if (response.status === 422) return this.explain(html);
     if (out || response.status === 401) {
       return this.refuse("You are logged out. Log in in another tab, then submit again: your answers are kept here.");
     }
     this.refuse(`It was not taken (error ${response.status}). Your answers are kept here; try again in a moment.`);
+  }
+
+  // A newer draft is stored than the one that was submitted.
+  contest({ draft }, again) {
+    this.dispatch("refused");
+    const { detail } = this.dispatch("stale", { detail: { draft } });
+    if (detail.ours && !again) return this.post({ again: true });
+    if (detail.ours) return this.refuse("It was not taken: another tab saves this task. Try again in a moment.");
+    this.refuse("Not submitted: another tab or device has saved something else. Choose one of the two versions first.");
   }
 
   // The next task is here already: its numbers are of before, and so is what can be undone.
@@ -77,13 +109,25 @@ export default class extends Controller {
     if (!html) return location.reload();
     const undo = document.getElementById("undo-of-this")?.content.cloneNode(true);
     const told = document.querySelector("[data-news-number-value]")?.dataset.newsNumberValue;
-    await show(html, (page) => {
+    await this.turnTo(html, (page) => {
       for (const [name, number] of Object.entries(counts)) {
         for (const place of page.querySelectorAll(`[data-count="${name}"]`)) place.textContent = number;
       }
       page.querySelector("[data-undo-place]")?.replaceChildren(undo ?? "");
       page.querySelector(`[data-news-number-value="${told}"]`)?.remove();
     });
+  }
+
+  // What was submitted is taken: a page that cannot be shown in the place of this one is loaded as pages are.
+  async turnTo(html, change) {
+    try {
+      await show(html, change);
+    } catch {
+      return location.reload();
+    }
+    const next = document.getElementById("undo-of-this") && "Submitted. The next task.";
+    const ended = document.querySelector(".messages .message > div") ?? document.querySelector("body:not(:has(#task)) h1");
+    announce(next ?? ended?.textContent.trim() ?? "");
   }
 
   // The page with mistakes knows what is wrong; this one keeps cursor, history and scroll position.

@@ -2,20 +2,27 @@
 
 const mac = globalThis.navigator?.platform?.startsWith("Mac") ?? false;
 
-// All names that a press may go by, the most fitting first. Keyboards differ: where a letter key writes no Latin
-// letter, or a digit key writes no digit, its place on the keyboard counts.
-export function names(event) {
+// All names that a press may go by, the most fitting first. Keyboards differ: a digit key is its digit, whatever it writes
+// unshifted (Czech, French); where a letter key writes no Latin letter (Greek, Hebrew, Arabic), its place counts, after
+// what it writes. `typing`: in a text, Alt with a key that writes something there (⌥2 on a Mac, Alt codes) is text.
+export function names(event, { typing = false } = {}) {
+  const { key = "", code = "" } = event;
+  const named = /^[A-Z][A-Za-z0-9]+$/.test(key); // "ArrowUp", "Enter"; an Arabic key may write two letters at once
   const before = [
     (mac ? event.metaKey : event.ctrlKey) ? "Mod+" : "",
     event.altKey ? "Alt+" : "",
-    event.shiftKey && event.key.length > 1 ? "Shift+" : "",
+    event.shiftKey && named ? "Shift+" : "",
   ].join("");
-  const found = [event.key.length === 1 ? event.key.toLowerCase() : event.key];
-  const digit = /^(?:Digit|Numpad)(\d)$/.exec(event.code ?? "");
-  if (digit && !event.shiftKey) found.push(digit[1]);
-  const letter = /^Key([A-Z])$/.exec(event.code ?? "");
-  if (letter && event.key.length === 1 && event.key > "\u007f") found.push(letter[1].toLowerCase());
-  return found.map((key) => before + key);
+  const found = [named ? key : key.toLowerCase()];
+  const pad = /^Numpad\d$/.test(code);
+  if (event.altKey && pad) return [];
+  if (typing && event.altKey && (key === "Dead" || !(named || /^[a-z0-9]$/i.test(key)))) return [before + found[0]];
+  const [, digit] = /^(?:Digit|Numpad)(\d)$/.exec(code) ?? [];
+  const [, letter] = /^Key([A-Z])$/.exec(code) ?? [];
+  // Without NumLock the pad's digits are arrows, Home and End.
+  if (digit && !event.shiftKey && !(pad && named) && found[0] !== digit) found.unshift(digit);
+  if (letter && !named && !/^[a-z]$/i.test(key)) found.push(letter.toLowerCase());
+  return found.map((one) => before + one);
 }
 
 const shown = {

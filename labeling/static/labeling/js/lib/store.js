@@ -11,9 +11,10 @@ function quietly(run) {
   }
 }
 
-function sweep() {
+// `own`: what this page came for, which is as old as it likes; the clock of the device may be wrong.
+function sweep(own) {
   for (const key of Object.keys(localStorage)) {
-    if (!key.startsWith(PREFIX)) continue;
+    if (!key.startsWith(PREFIX) || key === own) continue;
     const kept = quietly(() => JSON.parse(localStorage.getItem(key)));
     if (!kept || Date.now() - kept.at > KEPT) localStorage.removeItem(key);
   }
@@ -24,7 +25,7 @@ export function draftStore(name) {
   const key = PREFIX + name;
   const tab = Math.random().toString(36).slice(2);
   let found = null;
-  quietly(sweep);
+  quietly(() => sweep(key));
   return {
     read() {
       found = quietly(() => localStorage.getItem(key));
