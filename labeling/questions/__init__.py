@@ -1,7 +1,7 @@
 """The drawer of question types, and the forms that are composed of them.
 
-To add a type: one file beside these, with the members of `QuestionType`, and one line in the table; and how it stands on
-the labelling page, in the drawer labeling.views.questions. docs/questions/README.md goes through it.
+To add a type: one file beside these, with the members of `QuestionType`, and one line in the table; and how it stands
+on the labelling page, in the drawer labeling.views.questions. docs/questions/README.md goes through it.
 """
 
 from __future__ import annotations
