@@ -190,11 +190,8 @@ def _list(items: Iterable[object]) -> str:
     return "{" + ",".join(map(str, items)) + "}"
 
 
-def store(record: PromptImport, batch: Batch, meanwhile: Callable[[], None]) -> Tally:
-    """Stores a batch. Call it in a transaction; what it returns holds when that is committed.
-
-    `meanwhile` is called where from there on it is mostly waited for the database: the time for a thread of ours.
-    """
+def store(record: PromptImport, batch: Batch) -> Tally:
+    """Stores a batch. Call it in a transaction; what it returns holds when that is committed."""
     tally = Tally(bad=[item for item in batch.items if isinstance(item, Refused)])
     rows = _without_twins([item for item in batch.items if isinstance(item, Row)], tally)
     locks.share_queues(record.project_id)
@@ -206,7 +203,6 @@ def store(record: PromptImport, batch: Batch, meanwhile: Callable[[], None]) -> 
     changed = _changeable(changed, tally)
     tally.duplicates = _count_duplicates(project, fresh, changed)
     ids = _insert(project, fresh)
-    meanwhile()
     _see(record, unchanged)
     _update(project, changed)
     old_ids = [stood.id for stood, _ in changed]

@@ -10,8 +10,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from concurrent.futures import ThreadPoolExecutor, wait
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from typing import BinaryIO
 
@@ -132,41 +132,33 @@ def _read(
     record = report.record
     stop = threading.Event()
     ready = batches.prepared(lines, record, skip=record.judged, read=read, stopped=stop.is_set)
-    with background.kept_alive(record), ThreadPoolExecutor(1, thread_name_prefix="import") as reader:
-        ahead = _Ahead(reader, ready)
+    with background.kept_alive(record), _read_ahead(ready, stop, lambda: _watch(record, should_stop)) as ahead:
+        for batch in ahead:
+            _store(report, batch)
+            if should_stop():
+                raise _Stopped
+
+
+@contextmanager
+def _read_ahead(ready: Iterator[Batch], stop: threading.Event, watch: Callable[[], None]) -> Iterator[Iterator[Batch]]:
+    """The same batches, each made ready while the one before it is stored. `watch` is called while one is awaited."""
+    with ThreadPoolExecutor(1, thread_name_prefix="import") as reader:
+
+        def ahead() -> Iterator[Batch]:
+            following = reader.submit(next, ready, None)
+            while True:
+                while not wait([following], timeout=WATCH_SECONDS).done:
+                    watch()
+                batch = following.result()
+                if batch is None:
+                    return
+                following = reader.submit(next, ready, None)
+                yield batch
+
         try:
-            while (batch := ahead.next(lambda: _watch(record, should_stop))) is not None:
-                _store(report, batch, ahead.begin)
-                if should_stop():
-                    raise _Stopped
+            yield ahead()
         finally:
             stop.set()
-
-
-class _Ahead:
-    """Batches that are made ready by a thread of their own, each while the one before it is stored.
-
-    Not from the first moment on: while one thread computes, another gets its turn at Python only every few
-    milliseconds, and sending a batch to the database takes many turns. So the next is begun when that is done.
-    """
-
-    def __init__(self, reader: ThreadPoolExecutor, ready: Iterator[Batch]) -> None:
-        self._reader = reader
-        self._ready = ready
-        self._following: Future[Batch | None] | None = None
-
-    def begin(self) -> None:
-        """Has the next one made ready, unless it is already."""
-        self._following = self._following or self._reader.submit(next, self._ready, None)
-
-    def next(self, watch: Callable[[], None]) -> Batch | None:
-        """The next one, None after the last. `watch` is called now and then while it is awaited."""
-        self.begin()
-        assert self._following is not None
-        while not wait([self._following], timeout=WATCH_SECONDS).done:
-            watch()
-        following, self._following = self._following, None
-        return following.result()
 
 
 def _watch(record: PromptImport, should_stop: Callable[[], bool]) -> None:
@@ -175,19 +167,19 @@ def _watch(record: PromptImport, should_stop: Callable[[], bool]) -> None:
         raise _Stopped
 
 
-def _store(report: ImportReport, batch: Batch, meanwhile: Callable[[], None]) -> None:
+def _store(report: ImportReport, batch: Batch) -> None:
     """Stores a batch with its counts. A line that breaks it is found by halves and left out."""
     record = report.record
     for tried in range(1, STORE_TRIES + 1):
         try:
             with transaction.atomic():
-                tally = batches.store(record, batch, meanwhile)
+                tally = batches.store(record, batch)
                 _advance(record, batch, tally)
             break
         except DatabaseError as error:
             state = _sqlstate(error)
             if state.startswith(_OF_LINES):
-                _store_parts(report, batch, error, meanwhile)
+                _store_parts(report, batch, error)
                 return
             if not state.startswith(_PASSING) or tried == STORE_TRIES:
                 raise
@@ -210,17 +202,17 @@ def _advance(record: PromptImport, batch: Batch, tally: Tally) -> None:
     )
 
 
-def _store_parts(report: ImportReport, batch: Batch, error: DatabaseError, meanwhile: Callable[[], None]) -> None:
+def _store_parts(report: ImportReport, batch: Batch, error: DatabaseError) -> None:
     if len(batch.items) > 1:
         for half in batch.halves():
-            _store(report, half, meanwhile)
+            _store(report, half)
         return
     (item,) = batch.items
     if isinstance(item, Refused):
         raise error
     why = str(error).strip().partition("\n")[0]
     bad = batches.refused(item.line.line, f"The database cannot take this line: {why}.", batches.written(item.line))
-    _store(report, Batch([bad], batch.bytes_read), meanwhile)
+    _store(report, Batch([bad], batch.bytes_read))
 
 
 def _sqlstate(error: Error) -> str:

@@ -367,10 +367,10 @@ def test_what_nobody_foresaw_fails_and_leaves_the_next_file_alone(monkeypatch: p
     first, second = sent(project), sent(project)
     real = batches.store
 
-    def store(record: PromptImport, *rest: Any) -> Any:
+    def store(record: PromptImport, batch: Any) -> Any:
         if record.pk == first.pk:
             raise RuntimeError("a fault of ours")
-        return real(record, *rest)
+        return real(record, batch)
 
     monkeypatch.setattr(batches, "store", store)
     assert imports.work() == 2

@@ -470,8 +470,8 @@ def test_an_import_that_is_called_off_stops_and_keeps_what_is_in(monkeypatch: py
         finally:
             connection.close()
 
-    def store(record: PromptImport, *rest: Any) -> Any:
-        tally = real(record, *rest)
+    def store(record: PromptImport, batch: Any) -> Any:
+        tally = real(record, batch)
         if record.imported == 10:  # the second batch is stored, and not committed yet
             thread = threading.Thread(target=call_off)
             thread.start()
