@@ -24,7 +24,7 @@ _CHUNK = 1024 * 1024
 
 def most() -> int:
     """How many bytes a file may have that is stored."""
-    return int(settings.IMPORT_MAX_MB) * 1024 * 1024
+    return int(getattr(settings, "IMPORT_MAX_MB", 4096)) * 1024 * 1024
 
 
 def check_size(size: int | None) -> None:
