@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from django.db.models import QuerySet
 
-from labeling.models import Event, Project, User
+from labeling.models import Event, Project
 
-LABELLING = ("slot", "annotation")  # also in the index event_of_managing
+LABELLING = ("slot", "annotation")
 
 
 def of_project(project: Project, *, about: str = "", actor: str = "") -> QuerySet[Event]:
@@ -16,13 +16,10 @@ def of_project(project: Project, *, about: str = "", actor: str = "") -> QuerySe
     most of the log.
     """
     events = Event.objects.filter(project=project).select_related("actor")
-    if about not in ("all", *LABELLING):
-        # Said also where one kind is asked for: there is an index without the labelling.
+    if not about:
         events = events.exclude(target_type__in=LABELLING)
-    if about not in ("", "all"):
+    elif about != "all":
         events = events.filter(target_type=about)
     if actor:
-        # By its number, which PostgreSQL knows the frequency of.
-        found = User.objects.filter(email=actor.strip().lower()).values_list("pk", flat=True).first()
-        events = events.filter(actor=found) if found else events.none()
+        events = events.filter(actor__email=actor.strip().lower())
     return events
