@@ -217,6 +217,20 @@ def test_several_options_wait_for_enter(visitor: Visitor, ann: User) -> None:
     assert answers(page, ann) == {"topics": {"": ["T1", "T10", "T12"]}, "why": {"text": "so"}}
 
 
+def test_the_first_key_on_a_busy_machine_takes_the_turn_from_no_question(visitor: Visitor, ann: User) -> None:
+    # There, timers come long after the keys that were pressed meanwhile.
+    visitor.context.add_init_script(
+        "const later = setTimeout; window.setTimeout = (run, wait = 0, ...rest) => later(run, wait + 700, ...rest)"
+    )
+    topics = {"name": "topics", "type": "choose", "per": "task", "multiple": True, "options": ["T1", "T2", "T3"]}
+    form: Form = [topics, {"name": "why", "type": "comment", "title": "Why?"}]
+    page = start(visitor, ann, queue_of(ann, 2, form=form))
+    press(page, "2")
+    page.wait_for_timeout(900)
+    press(page, "3")
+    expect(page.locator("[data-choosing-target=live]")).to_have_text("T2, T3")
+
+
 def test_a_folded_list_opens_and_closes_by_mouse(visitor: Visitor, ann: User) -> None:
     page = start(visitor, ann, queue_of(ann, 4, preset="instructgpt-ranking"))
     fold = card(page, "c").locator("details")

@@ -283,7 +283,10 @@ def test_leave_takes_the_last_words_along(visitor: Visitor, queue: Queue, ann: U
     assert drafted(ann) == ["Saved first. And last words."]
 
 
-def test_what_is_only_in_this_browser_is_found_under_a_new_lease(visitor: Visitor, queue: Queue, ann: User) -> None:
+def test_what_is_only_in_this_browser_is_found_under_a_new_lease(visitor: Visitor, ann: User) -> None:
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)  # one task, so that none is fetched ahead and comes first
+    queue = make.queue(project, preset="demonstrations", slug="write")
     page = start(visitor, queue)
     slot = Slot.objects.get(pk=slot_on(page))
     visitor.expected.append("ERR_INTERNET_DISCONNECTED")

@@ -29,12 +29,14 @@ export default class extends Controller {
     window.addEventListener("pageshow", this.back);
     window.addEventListener("online", this.wake);
     window.addEventListener("beforeunload", this.warn);
-    // After every question has connected and told what it holds.
-    this.beginning = setTimeout(() => this.begin());
+    // After every question has connected and told what it holds, and before any key: what is restored must not take the
+    // place of what somebody has just answered.
+    this.here = true;
+    queueMicrotask(() => this.here && this.begin());
   }
 
   disconnect() {
-    clearTimeout(this.beginning);
+    this.here = false;
     this.saver.stop();
     document.removeEventListener("visibilitychange", this.look);
     window.removeEventListener("pagehide", this.hide);

@@ -26,7 +26,7 @@ export default class extends Controller {
 
   disconnect() {
     this.unbind();
-    clearTimeout(this.resuming);
+    this.resuming = null;
     document.removeEventListener("focusin", this.focused);
     document.removeEventListener("autosave:restore", this.restored);
     form.clear();
@@ -39,10 +39,12 @@ export default class extends Controller {
     }
   }
 
-  // Once every question has told what it holds.
+  // Once every question has told what it holds, and before any key: on a busy machine a timer comes after the first
+  // keys, and would take the turn from the question that they answer.
   restored = () => {
-    clearTimeout(this.resuming);
-    this.resuming = setTimeout(() => {
+    const mine = (this.resuming = {});
+    queueMicrotask(() => {
+      if (this.resuming !== mine) return;
       const name = form.resume();
       this.show();
       if (name) this.say("resume", name);
