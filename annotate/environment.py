@@ -36,6 +36,7 @@ VARIABLES = {
     "WEB_WORKERS": "web processes",
     "WEB_THREADS": "threads in each web process",
     "GENERATION_BATCH": "how many candidates a generation worker makes at once; more is faster and takes more memory",
+    "IMPORT_MAX_MB": "how many megabytes a file of prompts may have that is stored for a worker",
     "ANNOTATE_HOME": "folder of everything that is kept outside the database",
     "ANNOTATE_STATIC": "folder that collectstatic fills and the web server serves",
     "ANNOTATE_DEMO": "0 leaves the demo project out of the first local start",

@@ -143,6 +143,8 @@ CACHES = {
 
 # How many candidates a generation worker makes at once.
 GENERATION_BATCH = env.whole("GENERATION_BATCH", 16, least=1, most=1024)
+# How large a file of prompts may be that is stored for a worker. One that is read as it comes in has no bound.
+IMPORT_MAX_MB = env.whole("IMPORT_MAX_MB", 4096, least=1, most=1_000_000)
 
 # --- Django ----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

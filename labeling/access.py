@@ -10,7 +10,20 @@ from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
 from labeling.errors import NotAllowed, NotFound
-from labeling.models import Annotation, ApiToken, Membership, Project, Prompt, PromptImport, Queue, Role, Slot, User
+from labeling.models import (
+    Annotation,
+    ApiToken,
+    DuplicateGroup,
+    Membership,
+    Project,
+    Prompt,
+    PromptImport,
+    Queue,
+    Role,
+    Slot,
+    Task,
+    User,
+)
 
 Person = User | AnonymousUser
 
@@ -89,12 +102,31 @@ def get_slot(user: Person, slot_id: int) -> Slot:
     return slot
 
 
+def get_task(user: Person, task_id: int) -> Task:
+    """A task to move about, for managers of its project."""
+    tasks = Task.objects.select_related("queue__project").filter(queue__project__archived_at__isnull=True)
+    task = tasks.filter(pk=task_id).first()
+    if task is None:
+        raise NotFound("There is no such task.")
+    _admit(user, task.queue.project, Role.MANAGER, "task")
+    return task
+
+
 def get_import(user: Person, slug: str, import_id: int) -> PromptImport:
     """The record of an import, for managers of its project."""
     project = get_project(user, slug, least=Role.MANAGER)
     found = PromptImport.objects.filter(project=project, pk=import_id).first()
     if found is None:
         raise NotFound("There is no such import.")
+    return found
+
+
+def get_duplicate_group(user: Person, slug: str, group_id: int) -> DuplicateGroup:
+    """Prompts that say the same, for managers of their project."""
+    project = get_project(user, slug, least=Role.MANAGER)
+    found = DuplicateGroup.objects.filter(project=project, pk=group_id).first()
+    if found is None:
+        raise NotFound("There is no such group. A newer search may have found others.")
     return found
 
 

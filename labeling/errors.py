@@ -65,3 +65,15 @@ class NotFound(DomainError):
     """No such thing for this person. Outsiders and wrong numbers get the same answer."""
 
     code = "not_found"
+
+
+class TooLarge(DomainError):
+    """What was sent is larger than what can be stored."""
+
+    code = "too_large"
+
+
+class NoRoom(DomainError):
+    """There is no room on the server for what was sent."""
+
+    code = "no_room"

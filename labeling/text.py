@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
+_CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
 def unfit_text(text: str) -> str | None:
@@ -19,14 +20,14 @@ def unfit_text(text: str) -> str | None:
     """
     if "\x00" in text:
         return "holds a NUL character, which cannot be stored. Take it out."
-    if _SURROGATE.search(text):
+    if not text.isascii() and _SURROGATE.search(text):
         return "holds half of a character (a lone surrogate). Type that character again."
     return None
 
 
 def canonical_json(value: Any) -> str:
     """JSON with sorted keys and no white space: the same text for the same value, on every machine."""
-    return json.dumps(value, ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return _CANONICAL.encode(value)
 
 
 def sha256(text: str) -> str:

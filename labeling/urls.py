@@ -4,6 +4,7 @@ from django.urls import path
 
 from labeling.views import (
     account,
+    duplicates,
     form_preview,
     forms,
     guidelines,
@@ -14,6 +15,7 @@ from labeling.views import (
     members,
     projects,
     prompts,
+    queue_live,
     queues,
 )
 
@@ -43,16 +45,25 @@ urlpatterns = [
     path("projects/<slug:slug>/", projects.overview, name="project"),
     path("projects/<slug:slug>/guidelines/", guidelines.edit, name="guidelines"),
     path("projects/<slug:slug>/members/", members.index, name="members"),
+    path("projects/<slug:slug>/members/<int:membership_id>/", members.detail, name="member"),
     path("projects/<slug:slug>/members/<int:membership_id>/invite/", members.invite, name="member-invite"),
     path("projects/<slug:slug>/members/<int:membership_id>/remove/", members.remove, name="member-remove"),
     path("projects/<slug:slug>/prompts/", prompts.index, name="prompts"),
     path("projects/<slug:slug>/prompts/<int:prompt_id>/", prompts.detail, name="prompt"),
     path("projects/<slug:slug>/imports/", imports.index, name="imports"),
     path("projects/<slug:slug>/imports/<int:import_id>/", imports.detail, name="import"),
+    path("projects/<slug:slug>/imports/<int:import_id>/cancel/", imports.cancel, name="import-cancel"),
     path("projects/<slug:slug>/imports/<int:import_id>/rejected/", imports.rejected, name="import-rejected"),
+    path("projects/<slug:slug>/duplicates/", duplicates.index, name="duplicates"),
+    path("projects/<slug:slug>/duplicates/cancel/", duplicates.cancel, name="duplicates-cancel"),
+    path("projects/<slug:slug>/duplicates/<int:group_id>/", duplicates.judge, name="duplicates-judge"),
     path("projects/<slug:slug>/queues/", queues.index, name="queues"),
     path("projects/<slug:slug>/queues/new/", queues.create, name="queue-create"),
     path("projects/<slug:slug>/queues/<int:queue_id>/", queues.detail, name="queue"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/settings/", queues.settings, name="queue-settings"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/live/", queue_live.index, name="queue-live"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/skips/", queue_live.skips, name="queue-skips"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/tasks/<int:task_id>/act/", queue_live.act, name="task-act"),
     path("projects/<slug:slug>/queues/<int:queue_id>/form/", forms.edit, name="queue-form"),
     path("projects/<slug:slug>/forms/preview/", form_preview.preview, name="form-preview"),
     path(

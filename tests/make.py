@@ -8,7 +8,7 @@ from labeling.importing import PromptLine, Rejected
 from labeling.importing.base import parse
 from labeling.models import Annotation, Project, Prompt, Queue, Role, Slot, User
 from labeling.selectors import slots as slot_reads
-from labeling.services import annotations, projects, prompts, queues, slots
+from labeling.services import annotations, imports, projects, queues, slots
 
 _numbers = itertools.count(1)
 
@@ -52,7 +52,7 @@ def lines(number: int, *, candidates: int = 0, start: int = 0, **fields: Any) ->
 def imported(into: Project, number: int, *, candidates: int = 0, start: int = 0, **fields: Any) -> list[Prompt]:
     """Prompts in a project, in the order of their lines."""
     found = lines(number, candidates=candidates, start=start, **fields)
-    prompts.import_lines(into, found, source="jsonl", by=manager(into))
+    imports.import_lines(into, found, source="jsonl", by=manager(into))
     return list(Prompt.objects.filter(project=into).order_by("pk"))
 
 

@@ -10,9 +10,11 @@ from celery import shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
+from labeling.services import claims, duplicates, imports, seats
 from workers.schedule import TICK_SECONDS
 from workers.services import generations, generators
 
+FOLLOW_SECONDS = 20.0  # for one queue, before the next has its turn
 WORK_SECONDS = 600.0  # one job's turn before it lets others of its queue have theirs
 
 # Celery tells its main process to stop, and the job runs in a child of it: made before the fork, the flag is both's.
@@ -37,9 +39,17 @@ def tick() -> None:
     """Plans what generators owe, puts back what dead workers left, and rings for work that is waiting."""
     generators.plan_all()
     generations.reclaim()
-    if generations.is_work_waiting():
-        # A bell that nobody answers in time is forgotten: the next tick rings again, so none pile up.
-        generate.apply_async(expires=2 * TICK_SECONDS)
+    imports.reclaim()
+    duplicates.reclaim()
+    # A bell that nobody answers in time is forgotten: the next tick rings again, so none pile up.
+    for is_waiting, job in (
+        (generations.is_work_waiting, generate),
+        (imports.is_waiting, read_prompts),
+        (duplicates.is_waiting, find_duplicates),
+        (seats.is_unfinished, follow_settings),
+    ):
+        if is_waiting():
+            job.apply_async(expires=2 * TICK_SECONDS)
 
 
 @shared_task(name="workers.jobs.generate", ignore_result=True)
@@ -49,6 +59,30 @@ def generate() -> int:
         return generations.work(_worker(), seconds=WORK_SECONDS)
     except generations.Stopped:
         return 0
+
+
+@shared_task(name="workers.jobs.read_prompts", ignore_result=True)
+def read_prompts() -> int:
+    """Reads the files of prompts that wait, until none is left. Returns how many it took up."""
+    return imports.work(should_stop=_stopping.is_set)
+
+
+@shared_task(name="workers.jobs.find_duplicates", ignore_result=True)
+def find_duplicates() -> int:
+    """Looks for duplicates where somebody asked for it, until nobody waits. Returns how many searches it took up."""
+    return duplicates.work(should_stop=_stopping.is_set)
+
+
+@shared_task(name="workers.jobs.follow_settings", ignore_result=True)
+def follow_settings() -> None:
+    """Opens and moves the tasks of queues whose settings were changed."""
+    seats.follow_all(seconds=FOLLOW_SECONDS)
+
+
+@shared_task(name="workers.jobs.tidy", ignore_result=True)
+def tidy() -> None:
+    """Takes away what nobody needs any more."""
+    claims.forget_openings()
 
 
 def reset_worker() -> None:

@@ -22,6 +22,8 @@ STATUS = {
     "lease_lost": 409,
     "stale_draft": 409,
     "invalid_answers": 422,
+    "too_large": 413,
+    "no_room": 507,
 }
 MOST_SAID = 2000  # characters of one message
 # DRF's own codes, where a word of ours says the same.

@@ -40,6 +40,14 @@ class Members(ApiView):
 
 
 class Member(ApiView):
+    @describe({200: shapes.Member}, request=shapes.MemberChange, errors=(409,), operation_id="change_member")
+    def patch(self, request: Request, slug: str, membership_id: int) -> Response:
+        """Sets a person's role, skills and languages. Queues may ask for them."""
+        user = person(request)
+        membership = access.get_membership(user, slug, membership_id)
+        sent = body(request, shapes.MemberChange, strict=True)
+        return Response(shapes.Member(projects.change_member(membership, **sent, by=user)).data)
+
     @describe({204: "The person is out; their work stays."}, errors=(409,), operation_id="remove_member")
     def delete(self, request: Request, slug: str, membership_id: int) -> Response:
         """Takes a person out of a project."""

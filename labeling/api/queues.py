@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from rest_framework.request import Request
 from rest_framework.response import Response
 
@@ -9,10 +11,11 @@ from labeling import access
 from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, page, person
 from labeling.api.schema import PageQuery, describe, page_of
-from labeling.models import Queue, Role
+from labeling.errors import Fault, Invalid
+from labeling.models import Membership, Project, Queue, Role
 from labeling.selectors import queues as reads
 from labeling.selectors import slots as slot_reads
-from labeling.services import queues, slots
+from labeling.services import batch_priorities, queues, slots
 
 
 class Queues(ApiView):
@@ -29,7 +32,7 @@ class Queues(ApiView):
         project = access.get_project(user, slug, least=Role.MANAGER)
         sent = body(request, shapes.NewQueue, strict=True)
         sent["preset"] = sent.get("preset") or ""
-        queue = queues.create(project, **sent, by=user)
+        queue = queues.create(project, **_with_people(project, sent), by=user)
         return Response(_detail(queue), status=201)
 
 
@@ -44,8 +47,37 @@ class QueueDetail(ApiView):
         """Changes a queue while people work in it. Nothing that was submitted is lost."""
         user = person(request)
         queue = access.get_queue(user, queue_id, least=Role.MANAGER)
-        queue = queues.change(queue, **body(request, shapes.QueueChange, strict=True), by=user)
+        sent = body(request, shapes.QueueChange, strict=True)
+        queue = queues.change(queue, **_with_people(queue.project, sent), by=user)
         return Response(_detail(queue))
+
+
+def _with_people(project: Project, sent: dict[str, Any]) -> dict[str, Any]:
+    """What was sent, with the people of the project in the place of their addresses. Raises Invalid."""
+    if "people" in sent:
+        members = {
+            member.user.email.lower(): member.user
+            for member in Membership.objects.filter(project=project).select_related("user")
+        }
+        unknown = [email for email in sent["people"] if email.lower() not in members]
+        if unknown:
+            raise Invalid(
+                "Not everybody named is in the project.",
+                errors=[Fault("people", f"“{unknown[0]}” is no member of it. Add them first.")],
+            )
+        sent["people"] = [members[email.lower()] for email in sent["people"]]
+    return sent
+
+
+class BatchPriorities(ApiView):
+    @describe({200: shapes.BatchPriority}, request=shapes.BatchPriority, operation_id="prioritise_batch")
+    def put(self, request: Request, slug: str) -> Response:
+        """Sets what a batch adds to the priority of its prompts, in all queues of the project."""
+        user = person(request)
+        project = access.get_project(user, slug, least=Role.MANAGER)
+        sent = body(request, shapes.BatchPriority, strict=True)
+        batch_priorities.set_priority(project, sent["batch"], sent["priority"], by=user)
+        return Response(sent)
 
 
 class NextSlot(ApiView):

@@ -18,8 +18,10 @@ _WORDS = {
     403: "You are known here, but this is not yours to do, or the CSRF token of your session is missing.",
     404: "There is no such thing for you.",
     409: "It cannot be done in the present state of things; `code` says which.",
+    413: "It is larger than what is stored.",
     415: "The body is of a kind that this call does not take.",
     422: "Answers do not fit the form: one message for each question.",
+    507: "There is no room for it on the server.",
 }
 
 

@@ -10,7 +10,7 @@ from rest_framework import serializers
 
 from labeling import models
 from labeling.importing import SOURCES
-from labeling.models import QueueState, Role, SkipReason, SlotState
+from labeling.models import OpenTo, Ordering, QueueState, Role, SkipReason, SlotState, TaskState
 from labeling.selectors import slots
 
 PAGE = 100
@@ -91,7 +91,47 @@ class Member(Fields):
     email = serializers.CharField(source="user.email")
     name = serializers.CharField(source="user.name")
     role = Known(Role.values)
+    skills = serializers.DictField(child=serializers.IntegerField())
+    languages = serializers.ListField(child=serializers.CharField())
     created_at = serializers.DateTimeField()
+
+
+class MemberChange(Fields):
+    role = Known(Role.values, required=False)
+    skills = serializers.JSONField(required=False, help_text='{skill: level, 1 to 10}, such as {"medicine": 2}')
+    languages = serializers.JSONField(required=False, help_text='Languages they read, such as ["en", "pt-BR"].')
+
+
+class BatchPriority(Fields):
+    batch = serializers.CharField(max_length=100)
+    priority = serializers.IntegerField(help_text="Added to that of its prompts; 0 takes it away.")
+
+
+# --- Tasks ---
+
+
+class Task(Fields):
+    id = serializers.IntegerField(source="pk")
+    queue = serializers.IntegerField(source="queue_id")
+    prompt = serializers.IntegerField(source="prompt_id")
+    state = Known(TaskState.values)
+    overlap = serializers.IntegerField()
+
+
+class TaskDeed(Fields):
+    reason = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+
+
+class Handing(Fields):
+    to = serializers.CharField(max_length=254, help_text="A member's e-mail address.")
+
+
+class TaskMoving(Fields):
+    queue = serializers.IntegerField(help_text="Another queue of the project.")
+
+
+class TaskMoved(Fields):
+    opened = serializers.IntegerField(help_text="1, or 0 where the prompt has a task there or is not ready for it.")
 
 
 # --- Projects and queues ---
@@ -155,14 +195,67 @@ class QueueDetail(QueueSummary):
     form = serializers.ListField(source="queue.form.questions", child=serializers.DictField())
     candidates_min = serializers.IntegerField(source="queue.candidates_min")
     candidates_max = serializers.IntegerField(source="queue.candidates_max")
+    ordering = Known(Ordering.values, source="queue.ordering")
+    open_to = Known(OpenTo.values, source="queue.open_to")
+    people = serializers.SerializerMethodField(help_text="Those it is open to, where it names them.")
+    skills = serializers.DictField(source="queue.skills", child=serializers.IntegerField())
+    by_language = serializers.BooleanField(source="queue.by_language")
+    most_in_hand = serializers.IntegerField(source="queue.most_in_hand")
+    most_per_day = serializers.IntegerField(source="queue.most_per_day", allow_null=True)
+    most_in_all = serializers.IntegerField(source="queue.most_in_all", allow_null=True)
+    opens_at = serializers.DateTimeField(source="queue.opens_at", allow_null=True)
+    closes_at = serializers.DateTimeField(source="queue.closes_at", allow_null=True)
+    hours = serializers.DictField(source="queue.hours")
+    skip_rules = serializers.DictField(source="queue.skip_rules")
+    price = serializers.DecimalField(source="queue.price", allow_null=True, max_digits=10, decimal_places=4)
+    currency = serializers.CharField(source="queue.currency", allow_blank=True)
+    settled = serializers.SerializerMethodField(
+        help_text="False while tasks are still being opened or moved to fit the settings; they are in force at once."
+    )
+
+    def get_people(self, row: Any) -> list[str]:
+        return list(row.queue.named.order_by("user__email").values_list("user__email", flat=True))
+
+    def get_settled(self, row: Any) -> bool:
+        return row.queue.opening_from is None and row.queue.following_from is None
 
 
-class QueueChange(Fields):
-    name = serializers.CharField(required=False, max_length=1000)
+class QueueSettings(Fields):
+    """What can be set of a queue besides its form. The services judge the values."""
+
     overlap = serializers.IntegerField(required=False)
-    priority = serializers.IntegerField(required=False)
     lease_minutes = serializers.IntegerField(required=False)
+    priority = serializers.IntegerField(required=False)
     state = Known(QueueState.values, required=False)
+    ordering = Known(Ordering.values, required=False, help_text="In which order it gives out what has one priority.")
+    open_to = Known(OpenTo.values, required=False, help_text="Everybody in the project, or those in `people`.")
+    people = serializers.ListField(
+        child=serializers.CharField(max_length=254), required=False, help_text="E-mail addresses of members."
+    )
+    skills = serializers.JSONField(required=False, help_text="{skill: least level, 1 to 10}")
+    by_language = serializers.BooleanField(required=False, help_text="Only prompts in a language the person reads.")
+    most_in_hand = serializers.IntegerField(required=False, help_text="1 or 2: with 2 the next task is kept ahead.")
+    most_per_day = serializers.IntegerField(
+        required=False, allow_null=True, help_text="Answers of one person in a day of UTC."
+    )
+    most_in_all = serializers.IntegerField(required=False, allow_null=True, help_text="Answers of one person.")
+    opens_at = serializers.DateTimeField(required=False, allow_null=True)
+    closes_at = serializers.DateTimeField(required=False, allow_null=True)
+    hours = serializers.JSONField(
+        required=False,
+        help_text='{"timezone": "Europe/Berlin", "week": [{"days": ["mon"], "from": "09:00", "to": "17:00"}]}',
+    )
+    skip_rules = serializers.JSONField(
+        required=False, help_text='{reason: {"then": "another_person" | "queue" | "retire", "after"?: n, "queue"?: id}}'
+    )
+    price = serializers.DecimalField(
+        required=False, allow_null=True, max_digits=10, decimal_places=4, help_text="For one answer."
+    )
+    currency = serializers.CharField(required=False, allow_blank=True, max_length=3)
+
+
+class QueueChange(QueueSettings):
+    name = serializers.CharField(required=False, max_length=1000)
     preset = serializers.CharField(required=False, max_length=1000)
     form = serializers.JSONField(required=False, help_text="A list of questions, or else `preset`: a new version.")
 
@@ -207,15 +300,11 @@ class FormPreset(Fields):
     candidates_max = serializers.IntegerField()
 
 
-class NewQueue(Fields):
+class NewQueue(QueueSettings):
     name = serializers.CharField(max_length=1000)
     slug = serializers.CharField(required=False, allow_blank=True, max_length=1000)
     preset = serializers.CharField(required=False, allow_null=True, allow_blank=True, max_length=1000)
     form = serializers.JSONField(required=False, allow_null=True, help_text="A list of questions; else send `preset`.")
-    overlap = serializers.IntegerField(required=False)
-    lease_minutes = serializers.IntegerField(required=False)
-    priority = serializers.IntegerField(required=False)
-    state = Known(QueueState.values, required=False)
     candidates_min = serializers.IntegerField(required=False, allow_null=True)
     candidates_max = serializers.IntegerField(required=False, allow_null=True)
 
@@ -230,6 +319,9 @@ class LineFault(Fields):
 
 class ImportQuery(Fields):
     source = Known(SOURCES, required=False, default="jsonl", help_text="What kind of file it is.")  # type: ignore[assignment]
+    background = serializers.BooleanField(
+        required=False, default=False, help_text="1 stores the file and answers at once; a worker reads it."
+    )
 
 
 class PromptFile(Fields):
@@ -241,6 +333,9 @@ class ImportCounts(Fields):
     updated = serializers.IntegerField(source="record.updated")
     unchanged = serializers.IntegerField(source="record.unchanged")
     rejected = serializers.IntegerField(source="record.rejected")
+    duplicates = serializers.IntegerField(
+        source="record.duplicates", help_text="Of what came in: how many say what another prompt says."
+    )
     report_url = serializers.CharField()
 
 
@@ -255,10 +350,17 @@ class ImportSummary(ImportCounts):
     by = serializers.CharField(source="record.by.email", default=None, allow_null=True, help_text="Who sent it.")
     filename = serializers.CharField(source="record.filename", allow_blank=True)
     source = serializers.CharField(source="record.source")  # type: ignore[assignment]
+    state = Known(models.WorkState.values, source="record.state")
+    reason = serializers.CharField(
+        source="record.reason", allow_blank=True, help_text="Why it failed or was called off, or waits once more."
+    )
+    size = serializers.IntegerField(source="record.size", allow_null=True, help_text="Bytes, where that is known.")
+    bytes_read = serializers.IntegerField(source="record.bytes_read")
     created_at = serializers.DateTimeField(source="record.created_at")
     finished_at = serializers.DateTimeField(
-        source="record.finished_at", allow_null=True, help_text="null: still running, or broken off."
+        source="record.finished_at", allow_null=True, help_text="null: it waits or is being read."
     )
+    cancel_url = serializers.CharField(help_text="POST here to call it off.")
     rejected_url = serializers.CharField(help_text="All rejected lines as JSON Lines.")
 
 

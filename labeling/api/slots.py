@@ -7,7 +7,7 @@ from labeling import access
 from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, person
 from labeling.api.schema import describe
-from labeling.services import annotations, drafts, slots
+from labeling.services import annotations, drafts, skips, slots
 
 
 class Draft(ApiView):
@@ -73,7 +73,7 @@ class Skip(ApiView):
         slot = access.get_held_slot(user, slot_id)
         sent = body(request, shapes.Skip)
         sent["comment"] = sent.get("comment") or ""
-        return Response(shapes.SlotOutcome(slots.skip(slot, **sent, by=user)).data)
+        return Response(shapes.SlotOutcome(skips.skip(slot, **sent, by=user)).data)
 
 
 class Release(ApiView):

@@ -5,9 +5,10 @@ from __future__ import annotations
 import itertools
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from json.encoder import encode_basestring
+from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar, overload
 
 from labeling.text import canonical_json, sha256, unfit_text
 
@@ -16,10 +17,8 @@ MAX_CANDIDATES = 100
 MAX_DEPTH = 50
 ROLES = ("system", "developer", "user", "assistant", "tool")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
-_FIELDS = frozenset({
-    "prompt", "messages", "external_id", "system", "context", "batch", "priority", "tags", "language", "metadata",
-    "candidates", "gold",
-})  # fmt: skip
+_FIRST_ROLES = frozenset({"system", "developer"})
+_SENT = 64 * 1024  # bytes of a line that was left out
 
 
 class LineError(ValueError):
@@ -28,15 +27,56 @@ class LineError(ValueError):
 
 @dataclass(frozen=True)
 class Rejected:
-    """A line that was left out. `line` counts from 1."""
+    """A line that was left out, or a part of one. `line` counts from 1; `text` is the line itself, where that is of use
+    to whoever mends it."""
 
     line: int
     message: str
+    text: str = field(default="", repr=False)
 
 
-@dataclass(frozen=True)
+def as_sent(raw: bytes) -> str:
+    """A line as it was sent, or the beginning of a long one. Bytes that are no UTF-8 stay what they are, as halves of
+    characters."""
+    return raw[:_SENT].decode("utf-8", "surrogateescape")
+
+
+_Owner = TypeVar("_Owner")
+_Value = TypeVar("_Value")
+
+
+class Kept(Generic[_Owner, _Value]):
+    """A property that is worked out once. functools.cached_property takes a lock for it in Python 3.11."""
+
+    def __init__(self, work_out: Callable[[_Owner], _Value]) -> None:
+        self._work_out = work_out
+        self._name = work_out.__name__
+        self.__doc__ = work_out.__doc__
+
+    @overload
+    def __get__(self, owner: None, kind: type[_Owner]) -> Kept[_Owner, _Value]: ...
+    @overload
+    def __get__(self, owner: _Owner, kind: type[_Owner]) -> _Value: ...
+    def __get__(self, owner: _Owner | None, kind: type[_Owner]) -> Kept[_Owner, _Value] | _Value:
+        if owner is None:
+            return self
+        value = owner.__dict__[self._name] = self._work_out(owner)
+        return value
+
+
+class Canonical(NamedTuple):
+    """Parts of a line as canonical JSON: what its hashes are made of, ready to be stored."""
+
+    messages: str
+    context: str
+    metadata: str
+    gold: str
+
+
+# Not frozen: that would cost more than reading the JSON of a short line does. Nobody changes one.
+@dataclass
 class PromptLine:
-    """A line that can be stored. `line` is where it stood in its file, from 1."""
+    """A line that can be stored. `line` is where it stood in its file, from 1: a line of text, or a row of a table."""
 
     line: int
     messages: list[dict[str, Any]]
@@ -50,47 +90,109 @@ class PromptLine:
     candidates: list[dict[str, str]] = field(default_factory=list)
     gold: dict[str, Any] = field(default_factory=dict)
 
-    @property
+    @Kept
+    def canonical(self) -> Canonical:
+        """What is JSON of it, put so that the same is always written alike."""
+        return Canonical(
+            "[" + ",".join(map(_message_json, self.messages)) + "]",
+            canonical_json(self.context) if self.context else "[]",
+            canonical_json(self.metadata) if self.metadata else "{}",
+            canonical_json(self.gold) if self.gold else "{}",
+        )
+
+    @Kept
     def content_hash(self) -> str:
         """What a response answers: the messages and the context documents."""
-        return sha256(canonical_json([self.messages, self.context]))
+        messages, context, *_ = self.canonical
+        return sha256(f"[{messages},{context}]")
 
-    @property
+    @Kept
     def key(self) -> str:
         """What makes it the same prompt when it is sent again."""
         return f"id:{self.external_id}" if self.external_id else f"sha256:{self.content_hash}"
 
-    @property
+    @Kept
     def line_hash(self) -> str:
-        """Everything that the line sets."""
+        """Everything that the line sets, in the order of the fields but for `external_id`."""
+        messages, context, metadata, gold = self.canonical
+        tags = ",".join(map(encode_basestring, self.tags))
+        candidates = ",".join(map(_candidate_json, self.candidates))
         return sha256(
-            canonical_json(
-                [
-                    self.messages,
-                    self.context,
-                    self.batch,
-                    self.priority,
-                    self.tags,
-                    self.language,
-                    self.metadata,
-                    self.candidates,
-                    self.gold,
-                ]
-            )
+            f"[{messages},{context},{encode_basestring(self.batch)},{self.priority},[{tags}],"
+            f"{encode_basestring(self.language)},{metadata},[{candidates}],{gold}]"
         )
+
+
+# Canonical JSON of objects whose keys are known, put together here because that is several times as fast. Hashes of
+# rows that are stored rest on it: it must be what `canonical_json` makes.
+def _message_json(message: Mapping[str, Any]) -> str:
+    if len(message) == 2:
+        return f'{{"content":{encode_basestring(message["content"])},"role":"{message["role"]}"}}'
+    return canonical_json(message)
+
+
+def _candidate_json(candidate: Mapping[str, str]) -> str:
+    return f'{{"model":{encode_basestring(candidate["model"])},"text":{encode_basestring(candidate["text"])}}}'
+
+
+Reader = Callable[[BinaryIO], Iterator[PromptLine | Rejected]]
+
+
+@dataclass(frozen=True)
+class Source:
+    """A kind of file that prompts can be read from.
+
+    `read` gives every line of a stream of bytes, from its first byte to its last, as a prompt line or with the reason
+    why it cannot be one. Whatever the bytes are, it raises nothing, keeps no more of them in memory than a few lines,
+    and its line numbers never fall. `media_types` are what a request's body of this kind may call itself.
+    """
+
+    title: str
+    read: Reader
+    media_types: tuple[str, ...]
+
+    def __call__(self, stream: BinaryIO) -> Iterator[PromptLine | Rejected]:
+        return self.read(stream)
+
+
+def parse(raw: Any, line: int) -> PromptLine:
+    """A prompt line of the contract, checked. Raises LineError with the first mistake."""
+    if not isinstance(raw, dict):
+        raise LineError("A line must be a JSON object.")
+    if not _FIELDS.issuperset(raw):
+        unknown = min(set(raw) - _FIELDS)
+        raise LineError(f"“{unknown}” is not a field of a prompt line. Put your own fields under “metadata”.")
+    if None in raw.values():
+        raw = {name: value for name, value in raw.items() if value is not None}
+    return PromptLine(
+        line=line,
+        messages=_messages(raw),
+        **{name: _READ[name](value) for name, value in raw.items() if name not in _CONVERSATION},
+    )
 
 
 def _text(value: Any, what: str, *, limit: int = MAX_TEXT, blank: bool = False) -> str:
     if not isinstance(value, str):
         raise LineError(f"{what} must be text.")
-    if not blank and not value.strip():
+    if not blank and (not value or value.isspace()):
         raise LineError(f"{what} is empty.")
     if len(value) > limit:
         raise LineError(f"{what} has {len(value):,} characters; at most {limit:,} fit.")
-    problem = unfit_text(value)
-    if problem:
-        raise LineError(f"{what} {problem}")
+    if not _fits(value):
+        raise LineError(f"{what} {unfit_text(value)}")
     return value
+
+
+def _fits(text: str) -> bool:
+    """Whether there is nothing for `unfit_text` to find, which looks at each character."""
+    if "\x00" in text:
+        return False
+    if not text.isascii():
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            return False
+    return True
 
 
 def _storable(value: Any, what: str, depth: int = 0) -> None:
@@ -98,10 +200,9 @@ def _storable(value: Any, what: str, depth: int = 0) -> None:
     if depth > MAX_DEPTH:
         raise LineError(f"{what} is nested more than {MAX_DEPTH} deep.")
     if isinstance(value, str):
-        problem = unfit_text(value)
-        if problem:
-            raise LineError(f"A text in {what} {problem}")
-    elif isinstance(value, Mapping):
+        if not _fits(value):
+            raise LineError(f"A text in {what} {unfit_text(value)}")
+    elif isinstance(value, dict):
         for key, item in value.items():
             _storable(key, what, depth + 1)
             _storable(item, what, depth + 1)
@@ -117,6 +218,8 @@ def _messages(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
         raise LineError("Give either “prompt” or “messages”.")
     if "prompt" in raw:
         messages = [{"role": "user", "content": _text(raw["prompt"], "“prompt”")}]
+        if "system" not in raw:
+            return messages
     else:
         if not isinstance(raw["messages"], list) or not raw["messages"]:
             raise LineError("“messages” must be a list of messages.")
@@ -125,7 +228,7 @@ def _messages(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
             raise LineError("The last message must be the user's (or a tool's): it is what a response answers.")
     system = raw.get("system")
     if system is not None:
-        if messages[0]["role"] in ("system", "developer"):
+        if messages[0]["role"] in _FIRST_ROLES:
             raise LineError("There is a system message in “messages” and a “system” beside it. Keep one.")
         messages.insert(0, {"role": "system", "content": _text(system, "“system”")})
     _check_turns(messages)
@@ -134,10 +237,12 @@ def _messages(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _check_turns(messages: list[dict[str, Any]]) -> None:
     """A conversation that every chat template can render: system first only, then user and assistant in turns."""
-    for number, message in enumerate(messages):
-        if message["role"] in ("system", "developer") and number > 0:
-            raise LineError(f"messages[{number}] is a {message['role']} message; it may only come first.")
-    turns = [m["role"] for m in messages if m["role"] not in ("system", "developer")]
+    turns = [message["role"] for message in messages]
+    if turns[0] in _FIRST_ROLES:
+        del turns[0]
+    if not _FIRST_ROLES.isdisjoint(turns):
+        number, role = next((n, m["role"]) for n, m in enumerate(messages) if n and m["role"] in _FIRST_ROLES)
+        raise LineError(f"messages[{number}] is a {role} message; it may only come first.")
     for before, after in itertools.pairwise(turns):
         if before == after and after in ("user", "assistant"):
             raise LineError(f"Two {after} messages stand in a row; turns must alternate.")
@@ -149,12 +254,14 @@ def _check_turns(messages: list[dict[str, Any]]) -> None:
 
 def _message(item: Any, number: int) -> dict[str, Any]:
     where = f"messages[{number}]"
-    if not isinstance(item, Mapping) or item.get("role") not in ROLES:
+    if not isinstance(item, dict) or item.get("role") not in ROLES:
         raise LineError(f"{where} needs a “role”: one of {', '.join(ROLES)}.")
     content = item.get("content")
+    if len(item) == 2 and isinstance(content, str):
+        return {"role": item["role"], "content": _text(content, f"{where}.content")}
     if isinstance(content, list) and content:
         # Parts of text are joined: a file in which some contents are lists and some are strings changes types.
-        if not all(isinstance(p, Mapping) and p.get("type") == "text" for p in content):
+        if not all(isinstance(p, dict) and p.get("type") == "text" for p in content):
             raise LineError(f"{where} has a part that is not text.")
         content = "".join(_text(p.get("text"), f"A part of {where}", blank=True) for p in content)
     message: dict[str, Any] = {"role": item["role"]}
@@ -176,13 +283,41 @@ def _message(item: Any, number: int) -> dict[str, Any]:
     return message
 
 
+def _external_id(raw: Any) -> str:
+    if isinstance(raw, int) and not isinstance(raw, bool):
+        raw = str(raw)
+    return _text(raw, "“external_id”", limit=256, blank=True)
+
+
+def _priority(raw: Any) -> int:
+    if isinstance(raw, bool) or not isinstance(raw, int) or not -1_000_000 <= raw <= 1_000_000:
+        raise LineError("“priority” must be a whole number from -1,000,000 to 1,000,000.")
+    return raw
+
+
+def _language(raw: Any) -> str:
+    language = _text(raw, "“language”", limit=35, blank=True)
+    if language and not is_language(language):
+        raise LineError("“language” must be a tag such as en or pt-BR.")
+    return language
+
+
+def is_language(value: Any) -> bool:
+    """Whether it is a language tag such as en or pt-BR."""
+    return isinstance(value, str) and len(value) <= 35 and bool(_LANGUAGE.fullmatch(value))
+
+
+def _batch(raw: Any) -> str:
+    return _text(raw, "“batch”", limit=100, blank=True)
+
+
 def _context(raw: Any) -> list[dict[str, str]]:
     if not isinstance(raw, list):
         raise LineError("“context” must be a list of documents.")
     documents = []
     for number, item in enumerate(raw):
         where = f"context[{number}]"
-        if not isinstance(item, Mapping) or not set(item) <= {"id", "title", "text", "url"}:
+        if not isinstance(item, dict) or not set(item) <= {"id", "title", "text", "url"}:
             raise LineError(f"{where} must be an object of text and, if you like, id, title and url.")
         document = {"text": _text(item.get("text"), f"{where}.text")}
         for name in ("id", "title", "url"):
@@ -200,15 +335,11 @@ def _candidates(raw: Any) -> list[dict[str, str]]:
     found = []
     for number, item in enumerate(raw):
         where = f"candidates[{number}]"
-        if not isinstance(item, Mapping) or not set(item) <= {"text", "model"}:
+        if not isinstance(item, dict) or not item.keys() <= {"text", "model"}:
             raise LineError(f"{where} must be an object of text and, if you like, model.")
-        model = item.get("model")
-        found.append(
-            {
-                "text": _text(item.get("text"), f"{where}.text"),
-                "model": _text(model, f"{where}.model", limit=300, blank=True) if model is not None else "",
-            }
-        )
+        text, model = _text(item.get("text"), f"{where}.text"), item.get("model")
+        model = _text(model, f"{where}.model", limit=300, blank=True) if model is not None else ""
+        found.append({"text": text, "model": model})
     return found
 
 
@@ -218,6 +349,14 @@ def _tags(raw: Any) -> list[str]:
     return list(dict.fromkeys(_text(tag, "A tag", limit=100) for tag in raw))
 
 
+def _metadata(raw: Any) -> dict[str, Any]:
+    return _object(raw, "metadata")
+
+
+def _gold(raw: Any) -> dict[str, Any]:
+    return _object(raw, "gold")
+
+
 def _object(raw: Any, name: str) -> dict[str, Any]:
     if not isinstance(raw, dict):
         raise LineError(f"“{name}” must be an object.")
@@ -225,33 +364,16 @@ def _object(raw: Any, name: str) -> dict[str, Any]:
     return raw
 
 
-def parse(raw: Any, line: int) -> PromptLine:
-    """A prompt line of the contract, checked. Raises LineError with the first mistake."""
-    if not isinstance(raw, Mapping):
-        raise LineError("A line must be a JSON object.")
-    unknown = sorted(set(raw) - _FIELDS)
-    if unknown:
-        raise LineError(f"“{unknown[0]}” is not a field of a prompt line. Put your own fields under “metadata”.")
-    given = {name: value for name, value in raw.items() if value is not None}
-    external_id = given.get("external_id", "")
-    if isinstance(external_id, int) and not isinstance(external_id, bool):
-        external_id = str(external_id)
-    priority = given.get("priority", 0)
-    if isinstance(priority, bool) or not isinstance(priority, int) or not -1_000_000 <= priority <= 1_000_000:
-        raise LineError("“priority” must be a whole number from -1,000,000 to 1,000,000.")
-    language = _text(given.get("language", ""), "“language”", limit=35, blank=True)
-    if language and not _LANGUAGE.fullmatch(language):
-        raise LineError("“language” must be a tag such as en or pt-BR.")
-    return PromptLine(
-        line=line,
-        messages=_messages(given),
-        external_id=_text(external_id, "“external_id”", limit=256, blank=True),
-        context=_context(given.get("context", [])),
-        batch=_text(given.get("batch", ""), "“batch”", limit=100, blank=True),
-        priority=priority,
-        tags=_tags(given.get("tags", [])),
-        language=language,
-        metadata=_object(given.get("metadata", {}), "metadata"),
-        candidates=_candidates(given.get("candidates", [])),
-        gold=_object(given.get("gold", {}), "gold"),
-    )
+_CONVERSATION = frozenset({"prompt", "messages", "system"})
+_READ: dict[str, Callable[[Any], Any]] = {
+    "external_id": _external_id,
+    "context": _context,
+    "batch": _batch,
+    "priority": _priority,
+    "tags": _tags,
+    "language": _language,
+    "metadata": _metadata,
+    "candidates": _candidates,
+    "gold": _gold,
+}
+_FIELDS = _CONVERSATION | _READ.keys()

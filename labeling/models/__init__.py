@@ -1,14 +1,23 @@
 """What is: fields, constraints and indexes. What changes them is in labeling.services."""
 
 from labeling.models.annotations import Annotation
+from labeling.models.background import Work, WorkState
+from labeling.models.counts import PersonCount, ProjectCount, QueueCount
+from labeling.models.duplicates import DuplicateGroup, DuplicateMember, DuplicateSearch, GroupKind, GroupState
 from labeling.models.events import Event
 from labeling.models.people import ApiToken, Membership, Role, User
 from labeling.models.projects import GuidelinesVersion, Project
 from labeling.models.prompts import Candidate, CandidateOrigin, Prompt, PromptImport, RejectedLine
 from labeling.models.queues import (
+    BatchPriority,
+    Bookmark,
     Draft,
     FormVersion,
+    Opening,
+    OpenTo,
+    Ordering,
     Queue,
+    QueuePerson,
     QueueState,
     SkipReason,
     Slot,
@@ -20,17 +29,31 @@ from labeling.models.queues import (
 __all__ = [
     "Annotation",
     "ApiToken",
+    "BatchPriority",
+    "Bookmark",
     "Candidate",
     "CandidateOrigin",
     "Draft",
+    "DuplicateGroup",
+    "DuplicateMember",
+    "DuplicateSearch",
     "Event",
     "FormVersion",
+    "GroupKind",
+    "GroupState",
     "GuidelinesVersion",
     "Membership",
+    "OpenTo",
+    "Opening",
+    "Ordering",
+    "PersonCount",
     "Project",
+    "ProjectCount",
     "Prompt",
     "PromptImport",
     "Queue",
+    "QueueCount",
+    "QueuePerson",
     "QueueState",
     "RejectedLine",
     "Role",
@@ -40,4 +63,6 @@ __all__ = [
     "Task",
     "TaskState",
     "User",
+    "Work",
+    "WorkState",
 ]

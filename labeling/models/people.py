@@ -6,6 +6,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
 from django.contrib.auth.models import PermissionsMixin
+from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models.functions import Lower
 from django.utils import timezone
@@ -70,6 +71,10 @@ class Membership(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # The number of the guidelines that this person has met while labelling: a newer one is announced once.
     guidelines_seen = models.PositiveIntegerField(default=0)
+    # What queues may ask for: skills with a level from 1 on, and languages that the person reads (BCP 47, or the
+    # first part of such a tag).
+    skills = models.JSONField(default=dict, blank=True)
+    languages = ArrayField(models.CharField(max_length=35), default=list, blank=True)
 
     class Meta:
         constraints: ClassVar = [

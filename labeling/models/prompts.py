@@ -8,11 +8,14 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.utils import timezone
 
+from labeling.models.background import Work
+
 
 class Prompt(models.Model):
     """What a response answers: messages that end with the user's turn, and documents that go with them."""
 
-    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="prompts")
+    # Every index below begins with the project.
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, db_index=False, related_name="prompts")
     # What makes a line the same line when it is sent again: the external id, or a hash of the content without one.
     key = models.CharField(max_length=300)
     external_id = models.CharField(max_length=256, blank=True)
@@ -28,10 +31,20 @@ class Prompt(models.Model):
     content_hash = models.CharField(max_length=64)
     # SHA-256 of everything a line can set, so that sending it again can be seen to change nothing.
     line_hash = models.CharField(max_length=64)
+    # Of the content as it reads (labeling.services.duplicates): prompts that say the same have the same. Null where
+    # nobody has looked yet.
+    normal_hash = models.UUIDField(null=True, editable=False)
     created_at = models.DateTimeField(default=timezone.now)
-    # The import that touched it last: a key met twice within one file is a mistake, between files an update.
+    # The import that touched it last: a key met twice within one file is a mistake, between files an update. Only ever
+    # compared with the number of an import that runs, so nothing is lost without a constraint, which would cost every
+    # new prompt a look at the import's row.
     last_import = models.ForeignKey(
-        "labeling.PromptImport", on_delete=models.SET_NULL, null=True, db_index=False, related_name="+"
+        "labeling.PromptImport",
+        on_delete=models.DO_NOTHING,
+        null=True,
+        db_constraint=False,
+        db_index=False,
+        related_name="+",
     )
     # Kept by labeling.services.prompts, so that readiness is known without counting.
     candidates_count = models.PositiveIntegerField(default=0)
@@ -41,7 +54,12 @@ class Prompt(models.Model):
 
     class Meta:
         constraints: ClassVar = [models.UniqueConstraint(fields=["project", "key"], name="prompt_key_once_per_project")]
-        indexes: ClassVar = [models.Index(fields=["project", "id"], name="prompt_by_project")]
+        indexes: ClassVar = [
+            models.Index(fields=["project", "id"], name="prompt_by_project"),
+            models.Index(fields=["project", "batch", "id"], condition=~models.Q(batch=""), name="prompt_by_batch"),
+            models.Index(fields=["project", "id"], condition=models.Q(candidates_awaited__gt=0), name="prompt_waiting"),
+            models.Index(fields=["project", "normal_hash"], name="prompt_by_what_it_says"),
+        ]
 
     def __str__(self) -> str:
         return f"prompt {self.pk}"
@@ -94,22 +112,42 @@ class Candidate(models.Model):
         return f"candidate {self.pk}"
 
 
-class PromptImport(models.Model):
-    """One file of prompts that was sent in: who sent it and what became of its lines."""
+class PromptImport(Work):
+    """One file of prompts that was sent in: who sent it, how far it is read and what became of its lines.
+
+    Every line that was judged is in one of the four counts. Their sum says how many are behind it, also after a worker
+    died: a batch and its counts are stored together.
+    """
 
     project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="imports")
     by = models.ForeignKey("labeling.User", on_delete=models.SET_NULL, null=True, related_name="+")
     filename = models.CharField(max_length=255, blank=True)
     source = models.CharField(max_length=20)
+    # Where the file waits to be read (labeling.services.spool); empty for one that is read as it comes in, and when
+    # it was read.
+    stored_as = models.CharField(max_length=200, blank=True)
+    size = models.PositiveBigIntegerField(null=True, blank=True, help_text="Bytes of the whole file, where known.")
+    bytes_read = models.PositiveBigIntegerField(default=0)
     imported = models.PositiveBigIntegerField(default=0)
     updated = models.PositiveBigIntegerField(default=0)
     unchanged = models.PositiveBigIntegerField(default=0)
     rejected = models.PositiveBigIntegerField(default=0)
-    created_at = models.DateTimeField(default=timezone.now)
-    finished_at = models.DateTimeField(null=True)
+    duplicates = models.PositiveBigIntegerField(
+        default=0, help_text="Lines that came in though they say the same as a prompt with another key."
+    )
 
     def __str__(self) -> str:
         return f"import {self.pk} into {self.project}"
+
+    @property
+    def judged(self) -> int:
+        """How many lines are behind it."""
+        return self.imported + self.updated + self.unchanged + self.rejected
+
+    @property
+    def percent(self) -> int | None:
+        """How much of the file is read; None where nobody knows how long it is."""
+        return min(100, 100 * self.bytes_read // self.size) if self.size else None
 
 
 class RejectedLine(models.Model):
@@ -118,6 +156,8 @@ class RejectedLine(models.Model):
     prompt_import = models.ForeignKey(PromptImport, on_delete=models.CASCADE, related_name="rejected_lines")
     line = models.PositiveBigIntegerField()
     message = models.TextField()
+    text = models.TextField(blank=True, help_text="The line itself, or its beginning, where it was kept.")
+    text_is_whole = models.BooleanField(default=False)
 
     class Meta:
         ordering: ClassVar = ["prompt_import", "line"]

@@ -20,8 +20,22 @@ class QueueState(models.TextChoices):
     CLOSED = "closed", "Closed"
 
 
+class Ordering(models.TextChoices):
+    """In which order a queue gives out its seats, among those of one priority."""
+
+    OLDEST = "oldest", "Oldest first"
+    RANDOM = "random", "Random, the same for everybody"
+    FINISH = "finish", "Finish what was begun"
+    SPREAD = "spread", "One answer everywhere first"
+
+
+class OpenTo(models.TextChoices):
+    MEMBERS = "members", "Everybody in the project"
+    PEOPLE = "people", "The people named"
+
+
 class Queue(models.Model):
-    """One kind of work over a project's prompts: a form, an overlap, a priority and a state."""
+    """One kind of work over a project's prompts: a form, an overlap, a priority, a state, and who may take it."""
 
     project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="queues")
     slug = models.SlugField(max_length=80)
@@ -33,6 +47,25 @@ class Queue(models.Model):
     lease_minutes = models.PositiveSmallIntegerField(default=30)
     candidates_min = models.PositiveSmallIntegerField(default=0, help_text="A prompt with fewer makes no task.")
     candidates_max = models.PositiveSmallIntegerField(default=0, help_text="A task shows at most so many.")
+    ordering = models.CharField(max_length=8, choices=Ordering, default=Ordering.OLDEST)
+    # Who may take from it. Checked in the claim itself, together with the caps.
+    open_to = models.CharField(max_length=8, choices=OpenTo, default=OpenTo.MEMBERS)
+    skills = models.JSONField(default=dict, blank=True, help_text="{skill: least level}")
+    by_language = models.BooleanField(default=False, help_text="Only prompts in a language that the person reads.")
+    most_in_hand = models.PositiveSmallIntegerField(default=2, help_text="The one in hand and one kept for after it.")
+    most_per_day = models.PositiveIntegerField(null=True, blank=True)
+    most_in_all = models.PositiveIntegerField(null=True, blank=True)
+    # When it gives out work: between two moments, and within opening hours. Empty is always.
+    opens_at = models.DateTimeField(null=True, blank=True)
+    closes_at = models.DateTimeField(null=True, blank=True)
+    hours = models.JSONField(default=dict, blank=True, help_text='{"timezone", "week": [{"days", "from", "to"}, …]}')
+    skip_rules = models.JSONField(default=dict, blank=True, help_text='{reason: {"then", "after"?, "queue"?}}')
+    price = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True, help_text="For one answer.")
+    currency = models.CharField(max_length=3, blank=True)
+    # Settings are in force at once; what they mean for tasks that are there follows in steps (services.following): from
+    # this prompt on tasks are still to be opened, from this task on seats and places are still those of before.
+    opening_from = models.BigIntegerField(null=True, blank=True)
+    following_from = models.BigIntegerField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -43,10 +76,26 @@ class Queue(models.Model):
             models.CheckConstraint(condition=Q(lease_minutes__gte=1), name="queue_lease_at_least_a_minute"),
             models.CheckConstraint(condition=Q(candidates_min__lte=F("candidates_max")), name="queue_candidates_range"),
             models.CheckConstraint(condition=Q(state__in=QueueState.values), name="queue_state_known"),
+            models.CheckConstraint(condition=Q(ordering__in=Ordering.values), name="queue_ordering_known"),
+            models.CheckConstraint(condition=Q(open_to__in=OpenTo.values), name="queue_open_to_known"),
+            models.CheckConstraint(condition=Q(most_in_hand__range=(1, 2)), name="queue_one_or_two_in_hand"),
         ]
 
     def __str__(self) -> str:
         return self.name
+
+
+class QueuePerson(models.Model):
+    """Somebody who may take from a queue that is open to named people."""
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="named")
+    user = models.ForeignKey("labeling.User", on_delete=models.CASCADE, related_name="+")
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["queue", "user"], name="queue_person_once")]
+
+    def __str__(self) -> str:
+        return f"{self.user} in {self.queue}"
 
 
 class FormVersion(models.Model):
@@ -127,8 +176,18 @@ class Slot(models.Model):
     queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="slots")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
     seat = models.PositiveSmallIntegerField()
-    # Copied from the prompt, so that the next slot is one step along one index.
+    # Copied from the prompt (and its batch), so that the next slot is one step along one index.
     priority = models.IntegerField(default=0)
+    language = models.CharField(max_length=35, default="", db_default="", blank=True)
+    # Where it stands in its queue's order of offer: PostgreSQL's labeling_place() makes it of priority, order, task and
+    # seat (migration 0005).
+    place = models.BigIntegerField(default=0, db_default=0)
+    # The transaction that opened it again. See Bookmark.
+    reopened_xid = models.BigIntegerField(null=True, blank=True)
+    # A manager handed it to this person: nobody else gets it while it is open.
+    reserved_for = models.ForeignKey(
+        "labeling.User", on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="+"
+    )
     candidate_order = ArrayField(models.BigIntegerField(), default=list, blank=True)
     state = models.CharField(max_length=9, choices=SlotState, default=SlotState.OPEN)
     annotator = models.ForeignKey(
@@ -196,13 +255,80 @@ class Slot(models.Model):
             models.CheckConstraint(condition=~Q(state="skipped") | ~Q(skip_reason=""), name="slot_skip_has_a_reason"),
         ]
         indexes: ClassVar = [
-            models.Index("queue", F("priority").desc(), "id", condition=Q(state="open"), name="slot_next_open"),
+            models.Index(fields=["queue", "place"], condition=Q(state="open"), name="slot_next_open"),
+            models.Index(
+                fields=["queue", "reopened_xid"],
+                condition=Q(state="open", reopened_xid__isnull=False),
+                name="slot_reopened",
+            ),
+            models.Index(fields=["queue", "id"], condition=Q(state="skipped"), name="slot_skipped"),
+            models.Index(
+                fields=["reserved_for", "queue"],
+                condition=Q(state="open", reserved_for__isnull=False),
+                name="slot_reserved",
+            ),
             models.Index(fields=["queue", "lease_expires_at"], condition=Q(state="leased"), name="slot_overdue"),
             models.Index(fields=["annotator", "finished_at"], name="slot_by_annotator"),
         ]
 
     def __str__(self) -> str:
         return f"slot {self.pk} ({self.state})"
+
+
+class Bookmark(models.Model):
+    """How far somebody has come in a queue, so that nobody walks twice past what they have met already.
+
+    Before `after` there is no open seat that this person could take, but for those that came to be open in
+    transactions which were not over yet when this was found out: numbers `horizon` and higher. Seats that open again
+    carry that number (`Slot.reopened_xid`); where many do at once, and where one person may meet a task again, an
+    `Opening` says so.
+    """
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="+")
+    annotator = models.ForeignKey("labeling.User", on_delete=models.CASCADE, db_index=False, related_name="+")
+    after = models.BigIntegerField()
+    horizon = models.BigIntegerField()
+    # What it was found out for: with other languages it means nothing.
+    languages = ArrayField(models.CharField(max_length=35), null=True)
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["queue", "annotator"], name="bookmark_once")]
+
+    def __str__(self) -> str:
+        return f"{self.annotator_id} at {self.after} in queue {self.queue_id}"
+
+
+class Opening(models.Model):
+    """Seats from `place` on may be open that were not before: for everybody, or for one annotator. See Bookmark."""
+
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="+")
+    xid = models.BigIntegerField()
+    place = models.BigIntegerField()
+    annotator = models.ForeignKey(
+        "labeling.User", on_delete=models.CASCADE, null=True, db_index=False, related_name="+"
+    )
+    at = models.DateTimeField(default=timezone.now)
+
+    class Meta:
+        indexes: ClassVar = [models.Index(fields=["queue", "xid"], name="opening_by_xid")]
+
+    def __str__(self) -> str:
+        return f"from {self.place} in queue {self.queue_id}"
+
+
+class BatchPriority(models.Model):
+    """What a batch of a project adds to the priority of its prompts."""
+
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="batch_priorities")
+    batch = models.CharField(max_length=100)
+    priority = models.IntegerField()
+
+    class Meta:
+        constraints: ClassVar = [models.UniqueConstraint(fields=["project", "batch"], name="batch_priority_once")]
+
+    def __str__(self) -> str:
+        return f"{self.batch}: {self.priority}"
 
 
 class Draft(models.Model):

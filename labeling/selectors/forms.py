@@ -7,12 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import Count, Q
-
 from labeling import questions
 from labeling.errors import Fault, Invalid
 from labeling.models import FormVersion, Queue
 from labeling.questions import Config, Setting
+from labeling.selectors import counts as kept_counts
 
 _CONDITION = re.compile(r"form\[(\d+)\]\.show_if\.question")
 
@@ -192,9 +191,9 @@ class Version:
 
 def versions(queue: Queue) -> list[Version]:
     """Every version of the form, the newest first."""
-    kept = Count("annotations", filter=Q(annotations__undone_at__isnull=True))
-    found = FormVersion.objects.filter(queue=queue).annotate(kept=kept).order_by("-number")
-    return [Version(form, form.kept, in_words(form.questions)) for form in found]
+    kept = kept_counts.of_queues([queue.pk])[queue.pk]
+    found = FormVersion.objects.filter(queue=queue).order_by("-number")
+    return [Version(form, kept[f"annotation.{form.pk}"], in_words(form.questions)) for form in found]
 
 
 def version(queue: Queue, number: str) -> FormVersion | None:

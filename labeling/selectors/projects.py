@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from django.db.models import Case, Count, Max, Q, QuerySet, Sum, When
+from django.db.models import Case, Max, QuerySet, When
 
-from labeling.models import GuidelinesVersion, Membership, Project, Prompt, Role, SlotState, User
+from labeling.models import GuidelinesVersion, Membership, Project, Role, SlotState, User
+from labeling.selectors import counts as kept_counts
 from labeling.selectors import queues
 from labeling.selectors.queues import Progress
 
@@ -27,16 +28,13 @@ class ProjectCounts:
 
 
 def counts(project: Project) -> ProjectCounts:
-    """The counts of a project and of each of its queues, in a handful of statements."""
+    """The counts of a project and of each of its queues, in three statements."""
     progress = tuple(queues.progress(project.queues.all()))
-    # `candidates_count` is kept by the services, so the candidates need not be counted one by one.
-    found = Prompt.objects.filter(project=project).aggregate(
-        prompts=Count("pk"), candidates=Sum("candidates_count"), waiting=Count("pk", filter=Q(candidates_awaited__gt=0))
-    )
+    kept = kept_counts.of_project(project)
     return ProjectCounts(
-        prompts=found["prompts"],
-        waiting=found["waiting"],
-        candidates=found["candidates"] or 0,
+        prompts=kept["prompt"],
+        waiting=kept["prompt.waiting"],
+        candidates=kept["candidate"],
         tasks=sum(one.counts.tasks for one in progress),
         tasks_done=sum(one.counts.tasks_done for one in progress),
         slots={state: sum(one.counts.slots[state] for one in progress) for state in SlotState.values},

@@ -56,21 +56,35 @@ class PromptRow:
         return Stand.WORKING if self.tasks_open else Stand.DONE
 
 
-def filtered(project: Project, *, batch: str = "", external_id: str = "", stand: str = "") -> QuerySet[Prompt]:
-    """The prompts of a project that fit every filter that is given."""
+def filtered(project: Project, *, batch: str = "", external_id: str = "", waiting: bool = False) -> QuerySet[Prompt]:
+    """The prompts of a project that fit every filter that is given. An index has them for each, in their order."""
     prompts = Prompt.objects.filter(project=project)
     if batch:
         prompts = prompts.filter(batch=batch)
     if external_id:
         prompts = prompts.filter(key=f"id:{external_id}")
-    tasks = Task.objects.filter(prompt=OuterRef("pk"))
-    conditions: dict[str, tuple[Any, ...]] = {
-        Stand.WAITING: (Q(candidates_awaited__gt=0),),
-        Stand.UNUSED: (Q(candidates_awaited=0), ~Exists(tasks)),
-        Stand.WORKING: (Q(candidates_awaited=0), Exists(tasks.filter(state=TaskState.OPEN))),
-        Stand.DONE: (Q(candidates_awaited=0), Exists(tasks), ~Exists(tasks.filter(state=TaskState.OPEN))),
-    }
-    return prompts.filter(*conditions.get(stand, ()))
+    return prompts.filter(candidates_awaited__gt=0) if waiting else prompts
+
+
+def standing(prompts: QuerySet[Prompt], project: Project, stand: Stand, low: int, high: int) -> QuerySet[Prompt]:
+    """Those of the project's `prompts` from one id to another that stand there.
+
+    Asked for their ids alone, PostgreSQL finds them in indexes side by side and opens none of the prompts. For that the
+    tasks are told the ids as well, and those that wait are looked up where they stand alone.
+    """
+    waiting = Prompt.objects.filter(project=project, candidates_awaited__gt=0)
+    prompts = prompts.filter(pk__gte=low, pk__lte=high)
+    if stand == Stand.WAITING:
+        return prompts.filter(candidates_awaited__gt=0)
+    tasks = Task.objects.filter(prompt__gte=low, prompt__lte=high)
+    this = tasks.filter(prompt=OuterRef("pk"))
+    open_ones = tasks.order_by().values("prompt").annotate(number=Count("pk", filter=Q(state=TaskState.OPEN)))
+    prompts = prompts.filter(~Exists(waiting.filter(pk=OuterRef("pk"))))
+    return {
+        Stand.UNUSED: prompts.filter(~Exists(this)),
+        Stand.WORKING: prompts.filter(Exists(this.filter(state=TaskState.OPEN))),
+        Stand.DONE: prompts.filter(pk__in=open_ones.filter(number=0).values("prompt")),
+    }[stand]
 
 
 def rows(prompts: Sequence[Prompt]) -> list[PromptRow]:

@@ -13,6 +13,7 @@ from django.db import connection
 from labeling.models import Project
 
 _NAMESPACE = 7401  # PostgreSQL's advisory locks have one space for the whole database
+_FOLLOWING = 7403
 
 
 def hold_queues(project: Project) -> None:
@@ -28,3 +29,11 @@ def share_queues(project_id: int) -> None:
 def _lock(function: str, project_id: int) -> None:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s, %s)", [_NAMESPACE, project_id])
+
+
+def try_follow(queue_id: int) -> bool:
+    """For whoever carries out what a queue's settings mean: true when nobody else is at it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_FOLLOWING, queue_id])
+        row = cursor.fetchone()
+    return bool(row and row[0])

@@ -5,11 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import IntegrityError, transaction
+from django.db.models.expressions import RawSQL
 from django.utils.text import slugify
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import GuidelinesVersion, Membership, Project, Role, User
+from labeling.models import GuidelinesVersion, Membership, Project, Role, Slot, SlotState, User
 from labeling.services import events, people
+from labeling.services.abilities import clean_languages, clean_skills
 from labeling.text import unfit_text
 
 MAX_GUIDELINES = 500_000
@@ -113,10 +115,41 @@ def add_member(project: Project, *, email: str, role: str, by: User) -> tuple[Me
 
 
 @transaction.atomic
+def change_member(
+    membership: Membership, *, skills: Any = None, languages: Any = None, role: str | None = None, by: User
+) -> Membership:
+    """Sets what a person can do: skills with levels, and languages they read. Queues may ask for them; a change is in
+    force with the next task they take. Raises Invalid, or Conflict when it would take the last manager away.
+    """
+    if role is not None and role not in Role.values:
+        raise Invalid("There is no such role.", errors=[Fault("role", f"Choose one of: {', '.join(Role.values)}.")])
+    project = Project.objects.select_for_update(no_key=True).get(pk=membership.project_id)
+    membership = Membership.objects.select_related("user").select_for_update(of=("self",)).get(pk=membership.pk)
+    before = {"skills": membership.skills, "languages": membership.languages, "role": membership.role}
+    if skills is not None:
+        membership.skills = clean_skills(skills, "skills")
+    if languages is not None:
+        membership.languages = clean_languages(languages, "languages")
+    if role is not None and role != membership.role:
+        _keep_a_manager(membership)
+        membership.role = role
+    changed = {name: getattr(membership, name) for name, old in before.items() if getattr(membership, name) != old}
+    if changed:
+        membership.save(update_fields=list(changed))
+        events.record("member.changed", membership, by=by, project=project, email=membership.user.email, **changed)
+    return membership
+
+
+@transaction.atomic
 def remove_member(membership: Membership, *, by: User) -> None:
     """Takes a person out of a project. Their work stays. Raises Conflict for the last manager."""
     project = Project.objects.select_for_update(no_key=True).get(pk=membership.project_id)
     _keep_a_manager(membership)
+    # What was handed to them is everybody's again.
+    Slot.objects.filter(queue__project=project, reserved_for=membership.user_id, state=SlotState.OPEN).update(
+        reserved_for=None,
+        reopened_xid=RawSQL("pg_current_xact_id()::text::bigint", []),
+    )
     events.record("member.removed", membership, by=by, project=project, email=membership.user.email)
     membership.delete()
 

@@ -1,131 +1,35 @@
-"""Queues: making and changing them, and opening tasks for the prompts that are ready."""
+"""Queues: making and changing them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+from collections.abc import Iterable
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.core.serializers.json import DjangoJSONEncoder
+from django.db import IntegrityError, transaction
 from django.db.models import Count
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import FormVersion, Project, Queue, QueueState, Task, TaskState, User
-from labeling.services import events, locks, slots
+from labeling.models import FormVersion, Membership, Project, Queue, QueuePerson, QueueState, Task, TaskState, User
+from labeling.services import events, locks, queue_settings, seats
 from labeling.services.projects import clean_name, clean_slug
+from labeling.services.queue_settings import MAX_LEASE_MINUTES, MAX_OVERLAP, whole
+from labeling.services.seats import open_tasks
 
-MAX_OVERLAP = 100
-MAX_LEASE_MINUTES = 7 * 24 * 60
+__all__ = ["MAX_LEASE_MINUTES", "MAX_OVERLAP", "change", "create", "open_tasks"]
 
-# Tasks for prompts that are ready in queues that are not closed, with all their seats, in one statement. A queue
-# whose form shows no candidates takes a prompt at once; any other waits until none is awaited and enough are there.
-_OPEN_TASKS = """
-WITH ready AS (
-    SELECT q.id AS queue_id, q.overlap, q.candidates_max, p.id AS prompt_id
-    FROM labeling_queue q JOIN labeling_prompt p ON p.project_id = q.project_id
-    WHERE q.project_id = %(project)s AND q.state <> 'closed'
-      AND (%(queue)s::bigint IS NULL OR q.id = %(queue)s)
-      AND (%(prompts)s::bigint[] IS NULL OR p.id = ANY(%(prompts)s))
-      AND (q.candidates_max = 0 OR (p.candidates_awaited = 0 AND p.candidates_count >= q.candidates_min))
-      AND NOT EXISTS (SELECT 1 FROM labeling_task t WHERE t.queue_id = q.id AND t.prompt_id = p.id)
-), made AS (
-    INSERT INTO labeling_task (queue_id, prompt_id, candidate_ids, overlap, state, created_at)
-    SELECT queue_id, prompt_id,
-           ARRAY(SELECT c.id FROM labeling_candidate c WHERE c.prompt_id = ready.prompt_id
-                 ORDER BY c.id LIMIT ready.candidates_max),
-           overlap, 'open', now()
-    FROM ready ORDER BY queue_id, prompt_id
-    ON CONFLICT (queue_id, prompt_id) DO NOTHING
-    RETURNING id, queue_id, prompt_id, candidate_ids, overlap
-), seated AS (
-    INSERT INTO labeling_slot (queue_id, task_id, seat, priority, candidate_order, state, skip_reason, skip_comment)
-    SELECT made.queue_id, made.id, seat, p.priority,
-           -- The mention of `seat` makes PostgreSQL draw anew for every seat.
-           COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(made.candidate_ids) c WHERE seat > 0), '{}'),
-           'open', '', ''
-    FROM made JOIN labeling_prompt p ON p.id = made.prompt_id CROSS JOIN LATERAL generate_series(1, made.overlap) seat
-    ORDER BY made.id, seat
-)
-SELECT count(*) FROM made
-"""
-
-# Seats that are missing up to each task's new overlap, in the free seat numbers.
-_ADD_SEATS = """
-INSERT INTO labeling_slot (queue_id, task_id, seat, priority, candidate_order, state, skip_reason, skip_comment)
-SELECT free.queue_id, free.task_id, free.seat, free.priority,
-       COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(free.candidate_ids) c WHERE free.seat > 0), '{}'),
-       'open', '', ''
-FROM (
-    SELECT t.queue_id, t.id AS task_id, t.candidate_ids, p.priority, seat,
-           row_number() OVER (PARTITION BY t.id ORDER BY seat) AS nth,
-           (SELECT count(*) FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'skipped') AS seats
-    FROM labeling_task t JOIN labeling_prompt p ON p.id = t.prompt_id
-    CROSS JOIN LATERAL generate_series(1, %(overlap)s + t.overlap) seat
-    WHERE t.queue_id = %(queue)s AND t.state <> 'retired'
-      AND NOT EXISTS (
-        SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.seat = seat.seat AND s.state <> 'skipped'
-      )
-) free
-WHERE free.nth <= %(overlap)s - free.seats
-ORDER BY free.task_id, free.seat
-"""
-
-_LOCK_TASKS = """
-SELECT count(*) FROM (
-    SELECT id FROM labeling_task WHERE queue_id = %(queue)s ORDER BY id FOR NO KEY UPDATE
-) locked
-"""
-
-_LOCK_OPEN_SLOTS = """
-SELECT count(*) FROM (
-    SELECT id FROM labeling_slot WHERE queue_id = %(queue)s AND state = 'open' ORDER BY id FOR UPDATE
-) locked
-"""
-
-# Open seats beyond each task's new overlap, those without a draft first. Nothing that somebody holds or has
-# submitted is among them.
-_SURPLUS = """
-SELECT id FROM (
-    SELECT s.id,
-           row_number() OVER (
-               PARTITION BY s.task_id
-               ORDER BY EXISTS (SELECT 1 FROM labeling_draft d WHERE d.slot_id = s.id), s.seat DESC
-           ) AS nth,
-           (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
-               - %(overlap)s AS surplus
-    FROM labeling_slot s WHERE s.queue_id = %(queue)s AND s.state = 'open'
-) ranked WHERE nth <= surplus
-"""
-
-_SETTLE_TASKS = """
-UPDATE labeling_task t SET overlap = %(overlap)s, state = CASE
-    WHEN EXISTS (SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.state IN ('open', 'leased'))
-    THEN 'open' ELSE 'done' END
-WHERE t.queue_id = %(queue)s AND t.state <> 'retired'
-"""
-
-
-def _whole(value: Any, field: str, *, low: int, high: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise Invalid(
-            "The queue's settings do not fit.", errors=[Fault(field, f"Give a whole number from {low} to {high}.")]
-        )
-    return value
-
-
-def _clean_state(state: str) -> str:
-    if state not in QueueState.values:
-        known = ", ".join(QueueState.values)
-        raise Invalid("There is no such state.", errors=[Fault("state", f"Choose one of: {known}.")])
-    return state
+# Settings that change where tasks that are there stand in the order, or how many seats they have.
+_FOLLOWED = ("overlap", "ordering")
 
 
 def _candidate_range(form: list[questions.Config], least: Any, most: Any) -> tuple[int, int]:
     low, high = questions.form_candidates(form)
     if high == 0:
         return 0, 0
-    wanted_low = low if least is None else _whole(least, "candidates_min", low=low, high=high)
-    wanted_high = high if most is None else _whole(most, "candidates_max", low=wanted_low, high=high)
+    wanted_low = low if least is None else whole(least, "candidates_min", low=low, high=high)
+    wanted_high = high if most is None else whole(most, "candidates_max", low=wanted_low, high=high)
     return wanted_low, wanted_high
 
 
@@ -139,7 +43,6 @@ def _questions_sent(form: Any, preset: str) -> tuple[list[questions.Config], str
     return cleaned, next((name for name in questions.PRESETS if questions.preset_form(name) == cleaned), "")
 
 
-@transaction.atomic
 def create(
     project: Project,
     *,
@@ -147,79 +50,53 @@ def create(
     slug: str = "",
     preset: str = "",
     form: Any = None,
-    overlap: int = 1,
-    lease_minutes: int = 30,
-    priority: int = 0,
-    state: str = QueueState.OPEN,
     candidates_min: int | None = None,
     candidates_max: int | None = None,
+    people: Iterable[User] = (),
     by: User,
+    **settings: Any,
 ) -> Queue:
-    """A queue with the first version of its form, and a task for every prompt that is ready.
+    """A queue with the first version of its form; a task for every prompt that is ready follows.
 
     Give either `preset` or `form`. `candidates_min` and `candidates_max` say how many responses a task shows; the
-    form's own limits stand where they are left out. Raises Invalid, or Conflict for a taken slug.
+    form's own limits stand where they are left out. `people` are those it is open to where `open_to` says so; for the
+    other `settings` see labeling.services.queue_settings. Raises Invalid, or Conflict for a taken slug.
+
+    Tasks are opened in steps. A few thousand are there when it returns; a worker opens the rest.
     """
     name = clean_name(name, what="queue")
     slug = clean_slug(slug, name=name, what="queue")
     questions_asked, preset = _questions_sent(form, preset)
-    locks.hold_queues(project)
+    cleaned = queue_settings.clean(settings)
     low, high = _candidate_range(questions_asked, candidates_min, candidates_max)
-    try:
-        with transaction.atomic():
-            queue = Queue.objects.create(
-                project=project,
-                slug=slug,
-                name=name,
-                overlap=_whole(overlap, "overlap", low=1, high=MAX_OVERLAP),
-                lease_minutes=_whole(lease_minutes, "lease_minutes", low=1, high=MAX_LEASE_MINUTES),
-                priority=_whole(priority, "priority", low=-1000, high=1000),
-                state=_clean_state(state),
-                candidates_min=low,
-                candidates_max=high,
-            )
-    except IntegrityError as error:
-        raise Conflict(
-            f"There is a queue “{slug}” in this project already.", errors=[Fault("slug", "Choose another one.")]
-        ) from error
-    queue.form = FormVersion.objects.create(queue=queue, number=1, questions=questions_asked, preset=preset)
-    queue.save(update_fields=["form"])
-    events.record("queue.created", queue, by=by, project=project, name=name, preset=preset, overlap=queue.overlap)
-    open_tasks(project, queue=queue)
+    with transaction.atomic():
+        locks.hold_queues(project)
+        _check_skip_queues(project, cleaned)
+        try:
+            with transaction.atomic():
+                queue = Queue.objects.create(
+                    project=project,
+                    slug=slug,
+                    name=name,
+                    candidates_min=low,
+                    candidates_max=high,
+                    opening_from=0,
+                    **cleaned,
+                )
+        except IntegrityError as error:
+            raise Conflict(
+                f"There is a queue “{slug}” in this project already.", errors=[Fault("slug", "Choose another one.")]
+            ) from error
+        queue.form = FormVersion.objects.create(queue=queue, number=1, questions=questions_asked, preset=preset)
+        queue.save(update_fields=["form"])
+        _name_people(queue, people)
+        events.record("queue.created", queue, by=by, project=project, name=name, preset=preset, overlap=queue.overlap)
+    seats.follow(queue)
     return queue
 
 
-def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequence[int] | None = None) -> int:
-    """Makes the tasks and slots that are missing for prompts that are ready. Returns how many tasks were made.
-
-    Call it in the transaction that made the prompts ready, with the project's queues held or shared
-    (labeling.services.locks) from its beginning. It leaves no Event: the deed is the caller's.
-    """
-    with connection.cursor() as cursor:
-        cursor.execute(
-            _OPEN_TASKS,
-            {
-                "project": project.pk,
-                "queue": queue.pk if queue else None,
-                "prompts": list(prompt_ids) if prompt_ids is not None else None,
-            },
-        )
-        row = cursor.fetchone()
-    return int(row[0]) if row else 0
-
-
-@transaction.atomic
 def change(
-    queue: Queue,
-    *,
-    name: str | None = None,
-    overlap: int | None = None,
-    priority: int | None = None,
-    state: str | None = None,
-    lease_minutes: int | None = None,
-    preset: str = "",
-    form: Any = None,
-    by: User,
+    queue: Queue, *, preset: str = "", form: Any = None, people: Iterable[User] | None = None, by: User, **settings: Any
 ) -> Queue:
     """Changes a queue while people work in it. Raising the overlap opens seats, also on finished tasks; lowering it
     closes untouched ones; nothing that was submitted is lost.
@@ -227,53 +104,83 @@ def change(
     `preset` or `form` asks other questions from now on: a new version of the form, unless it asks just the same. What
     somebody holds keeps the version that they were shown. Raises Invalid, also where tasks that are still to be
     answered show more or fewer responses than the form can be asked about.
+
+    What it means for tasks that are there follows in steps, as in `create`.
     """
     sent = _questions_sent(form, preset) if form is not None or preset else None
+    cleaned = queue_settings.clean(settings)
+    with transaction.atomic():
+        queue = _change(queue, cleaned, sent, people, path="preset" if preset else "form", by=by)
+    seats.follow(queue)
+    return queue
+
+
+def _change(
+    queue: Queue,
+    settings: dict[str, Any],
+    sent: tuple[list[questions.Config], str] | None,
+    people: Iterable[User] | None,
+    *,
+    path: str,
+    by: User,
+) -> Queue:
     locks.hold_queues(queue.project)
     queue = (
         Queue.objects.select_for_update(of=("self",), no_key=True).select_related("project", "form").get(pk=queue.pk)
     )
-    watched = ("name", "overlap", "priority", "state", "lease_minutes", "candidates_min", "candidates_max")
+    _check_skip_queues(queue.project, settings)
+    watched = (*queue_settings.SETTINGS, "candidates_min", "candidates_max")
     before = {f: getattr(queue, f) for f in watched}
-    _change_settings(queue, name=name, overlap=overlap, priority=priority, state=state, lease_minutes=lease_minutes)
+    for setting, value in settings.items():
+        setattr(queue, setting, value)
+    if queue.opens_at and queue.closes_at and queue.opens_at >= queue.closes_at:
+        raise Invalid("The queue's settings do not fit.", errors=[Fault("closes_at", "It closes before it opens.")])
     numbers = _change_form(queue, *sent) if sent else []
+    named = _name_people(queue, people) if people is not None else None
     changed = {f: [old, getattr(queue, f)] for f, old in before.items() if getattr(queue, f) != old}
-    if not changed and not numbers:
+    if not changed and not numbers and not named:
         return queue
     more_seats = queue.overlap > before["overlap"]
     if numbers or more_seats:
-        _refuse_unfit_tasks(queue, also_done=more_seats, path=("preset" if preset else "form") if sent else "overlap")
-    queue.save(update_fields=[*changed, "form"])
-    extra: dict[str, Any] = {}
-    if "overlap" in changed:
-        extra["closed_drafts"] = _reseat(queue)
+        _refuse_unfit_tasks(queue, also_done=more_seats, path=path if sent else "overlap")
+    if any(setting in changed for setting in _FOLLOWED):
+        queue.following_from = 0
     reopened = before["state"] == QueueState.CLOSED and "state" in changed
     if reopened or {"candidates_min", "candidates_max"} & set(changed):
-        open_tasks(queue.project, queue=queue)
-    said = {**({"form": numbers} if numbers else {}), **changed}
-    events.record("queue.changed", queue, by=by, project=queue.project, changed=said, **extra)
+        queue.opening_from = 0
+    queue.save(update_fields=[*changed, "form", "following_from", "opening_from"])
+    said = {**({"form": numbers} if numbers else {}), **({"people": named} if named else {}), **changed}
+    events.record("queue.changed", queue, by=by, project=queue.project, changed=_as_json(said))
     return queue
 
 
-def _change_settings(
-    queue: Queue,
-    *,
-    name: str | None,
-    overlap: int | None,
-    priority: int | None,
-    state: str | None,
-    lease_minutes: int | None,
-) -> None:
-    if name is not None:
-        queue.name = clean_name(name, what="queue")
-    if priority is not None:
-        queue.priority = _whole(priority, "priority", low=-1000, high=1000)
-    if lease_minutes is not None:
-        queue.lease_minutes = _whole(lease_minutes, "lease_minutes", low=1, high=MAX_LEASE_MINUTES)
-    if state is not None:
-        queue.state = _clean_state(state)
-    if overlap is not None:
-        queue.overlap = _whole(overlap, "overlap", low=1, high=MAX_OVERLAP)
+def _as_json(said: dict[str, Any]) -> Any:
+    return json.loads(json.dumps(said, cls=DjangoJSONEncoder))
+
+
+def _name_people(queue: Queue, people: Iterable[User]) -> list[list[int]]:
+    """Names those that the queue is open to. Returns whom it named before and whom now; nothing where that is equal."""
+    ids = sorted({person.pk for person in people})
+    before = sorted(QueuePerson.objects.filter(queue=queue).values_list("user", flat=True))
+    if ids == before:
+        return []
+    members = set(Membership.objects.filter(project=queue.project_id, user__in=ids).values_list("user", flat=True))
+    if set(ids) - members:
+        raise Invalid("Not everybody named is in the project.", errors=[Fault("people", "Add them as members first.")])
+    QueuePerson.objects.filter(queue=queue).exclude(user__in=ids).delete()
+    QueuePerson.objects.bulk_create([QueuePerson(queue=queue, user_id=pk) for pk in ids], ignore_conflicts=True)
+    return [before, ids]
+
+
+def _check_skip_queues(project: Project, settings: dict[str, Any]) -> None:
+    wanted = {rule["queue"]: reason for reason, rule in settings.get("skip_rules", {}).items() if "queue" in rule}
+    known = set(Queue.objects.filter(project=project, pk__in=wanted).values_list("pk", flat=True))
+    for pk, reason in wanted.items():
+        if pk not in known:
+            raise Invalid(
+                "The queue's settings do not fit.",
+                errors=[Fault(f"skip_rules.{reason}.queue", "There is no such queue in this project.")],
+            )
 
 
 def _change_form(queue: Queue, asked: list[questions.Config], preset: str) -> list[int]:
@@ -327,19 +234,3 @@ def _between(low: int, high: int) -> str:
 
 def _responses(number: str) -> str:
     return f"{'no' if number == '0' else number} response{'' if number == '1' else 's'}"
-
-
-def _reseat(queue: Queue) -> list[dict[str, Any]]:
-    """Opens and closes seats for the queue's new overlap. Returns drafts that somebody had left on closed ones."""
-    parameters = {"queue": queue.pk, "overlap": queue.overlap}
-    with connection.cursor() as cursor:
-        # Whoever takes or finishes at this moment holds the row: they go first, and are seen by what follows.
-        cursor.execute(_LOCK_TASKS, parameters)
-        cursor.execute(_LOCK_OPEN_SLOTS, parameters)
-        cursor.execute(_SURPLUS, parameters)
-        surplus = [row[0] for row in cursor.fetchall()]
-    drafts = slots.close_seats(surplus)
-    with connection.cursor() as cursor:
-        for statement in (_ADD_SEATS, _SETTLE_TASKS):
-            cursor.execute(statement, parameters)
-    return drafts

@@ -6,64 +6,31 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, transaction
+from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid, LeaseLost
-from labeling.models import Annotation, Draft, Queue, QueueState, SkipReason, Slot, SlotState, Task, TaskState, User
+from labeling.models import Annotation, Draft, Queue, QueueState, Slot, SlotState, Task, TaskState, User
 from labeling.models.queues import SlotQuerySet
-from labeling.services import events
-from labeling.services.projects import guidelines_of
-from labeling.text import unfit_text
-
-# How long a slot is kept for after the one in hand, unless the page that asked for it asks again: short, because a
-# page that was closed cannot say so in every case.
-AHEAD_LEASE = timedelta(minutes=2)
-
-# One statement picks and leases. It looks at overdue leases first (they are the oldest work) and then walks the
-# index of open slots in the order of offer; SKIP LOCKED lets any number of takers do so at once.
-# `OFFSET 0` keeps each NOT EXISTS a probe of the (task, annotator) index for each row that is looked at. Without
-# it the planner may turn it into a join over everything the person has ever done, which grows with their history.
-# Somebody who is far ahead of the others still walks past the seats that they left for them, one probe each.
-_TAKE = """
-WITH queue AS (
-    SELECT id, form_id, lease_minutes FROM labeling_queue WHERE id = %(queue)s AND state = 'open'
-), overdue AS (
-    SELECT s.id FROM labeling_slot s
-    WHERE s.queue_id = (SELECT id FROM queue) AND s.state = 'leased' AND s.lease_expires_at < %(now)s
-      AND NOT EXISTS (
-        SELECT 1 FROM labeling_slot mine
-        WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s OFFSET 0
-      )
-      -- A seat that is one too many since the overlap was lowered is its holder's to finish, and nobody else's.
-      AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
-          <= (SELECT overlap FROM labeling_task t WHERE t.id = s.task_id)
-    ORDER BY s.lease_expires_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-), fresh AS (
-    SELECT s.id FROM labeling_slot s
-    WHERE s.queue_id = (SELECT id FROM queue) AND s.state = 'open' AND NOT EXISTS (SELECT 1 FROM overdue)
-      AND NOT EXISTS (
-        SELECT 1 FROM labeling_slot mine
-        WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s OFFSET 0
-      )
-    ORDER BY s.priority DESC, s.id LIMIT 1 FOR UPDATE OF s SKIP LOCKED
-)
-UPDATE labeling_slot SET
-    state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s, ahead = %(ahead)s,
-    lease_expires_at = %(now)s + CASE WHEN %(ahead)s THEN %(ahead_lease)s
-                                      ELSE make_interval(mins => (SELECT lease_minutes FROM queue)) END,
-    form_id = (SELECT form_id FROM queue), guidelines_id = %(guidelines)s
-WHERE id = (SELECT id FROM overdue UNION ALL SELECT id FROM fresh LIMIT 1)
-RETURNING id, EXISTS (
-    SELECT 1 FROM labeling_draft d JOIN labeling_slot o ON o.id = d.slot_id
-    WHERE d.annotator_id = %(annotator)s AND o.task_id = labeling_slot.task_id AND o.id <> labeling_slot.id
-)
-"""
+from labeling.services import claims, events
+from labeling.services.queue_settings import is_within_hours
 
 
 def lease_length(queue: Queue) -> timedelta:
     """How long a lease of this queue lasts from its last renewal."""
     return timedelta(minutes=queue.lease_minutes)
+
+
+def gives_out(queue: Queue) -> bool:
+    """Whether the queue gives out work now: it is open, and the time is within its dates and opening hours."""
+    now = timezone.now()
+    return (
+        queue.state == QueueState.OPEN
+        and (queue.opens_at is None or queue.opens_at <= now)
+        and (queue.closes_at is None or now < queue.closes_at)
+        and is_within_hours(queue.hours, now)
+    )
 
 
 def held(queue: Queue, *, by: User) -> Slot | None:
@@ -81,7 +48,8 @@ def take_next(queue: Queue, *, by: User) -> Slot | None:
     for _ in range(2):
         try:
             with transaction.atomic():
-                return _renew_held(queue, by=by) or _bring_up(queue, by=by) or _lease_next(queue, by=by)
+                mine = {slot.ahead: slot for slot in _mine(queue, by=by).select_for_update(no_key=True)}
+                return _renewed(queue, mine) or _brought_up(queue, mine, by=by) or _lease_next(queue, by=by)
         except IntegrityError:
             # The same person asked twice at once: the other call has the lease, and the next look finds it.
             continue
@@ -89,11 +57,11 @@ def take_next(queue: Queue, *, by: User) -> Slot | None:
 
 
 def take_ahead(queue: Queue, *, by: User) -> Slot | None:
-    """A slot for after the one in hand, kept for AHEAD_LEASE: the one kept already, its lease renewed, or the next one.
+    """A slot for after the one in hand, kept for a short time: the one kept already, its lease renewed, or the next.
 
     `take_next` gives it out once nothing is in hand. None where nothing is in hand, or nothing is left.
     """
-    if queue.state != QueueState.OPEN or held(queue, by=by) is None:
+    if queue.most_in_hand < 2 or not gives_out(queue) or held(queue, by=by) is None:
         return None
     for _ in range(2):
         try:
@@ -112,12 +80,16 @@ def give_back_ahead(queue: Queue, *, lease: str | uuid.UUID | None = None, by: U
         release(slot, by=by)
 
 
+def _mine(queue: Queue, *, by: User) -> SlotQuerySet:
+    return Slot.objects.held_by(by.pk).filter(queue=queue)
+
+
 def _kept(queue: Queue, *, by: User) -> SlotQuerySet:
     return Slot.objects.held_by(by.pk).filter(queue=queue, ahead=True)
 
 
-def _renew_held(queue: Queue, *, by: User) -> Slot | None:
-    slot = Slot.objects.in_hand_of(by.pk).select_for_update(no_key=True).filter(queue=queue).first()
+def _renewed(queue: Queue, mine: dict[bool, Slot]) -> Slot | None:
+    slot = mine.get(False)
     if slot is None or queue.state == QueueState.CLOSED:
         return None
     slot.lease_expires_at = timezone.now() + lease_length(queue)
@@ -130,17 +102,15 @@ def _renew_ahead(queue: Queue, *, by: User) -> Slot | None:
     if slot is None:
         return None
     # It may have been in hand before, with a longer lease.
-    slot.lease_expires_at = max(timezone.now() + AHEAD_LEASE, slot.lease_expires_at or timezone.now())
+    slot.lease_expires_at = max(timezone.now() + claims.AHEAD_LEASE, slot.lease_expires_at or timezone.now())
     slot.save(update_fields=["lease_expires_at"])
     return slot
 
 
-def _bring_up(queue: Queue, *, by: User) -> Slot | None:
+def _brought_up(queue: Queue, mine: dict[bool, Slot], *, by: User) -> Slot | None:
     """What was kept for after the slot in hand is in hand now. A paused queue gives out nothing new."""
-    if queue.state != QueueState.OPEN:
-        return None
-    slot = _kept(queue, by=by).select_for_update(no_key=True).first()
-    if slot is None:
+    slot = mine.get(True)
+    if slot is None or not gives_out(queue):
         return None
     slot.ahead, slot.leased_at = False, timezone.now()
     slot.lease_expires_at = slot.leased_at + lease_length(queue)
@@ -162,24 +132,12 @@ def put_aside(queue: Queue, *, by: User) -> None:
 
 
 def _lease_next(queue: Queue, *, by: User, ahead: bool = False) -> Slot | None:
-    parameters: dict[str, Any] = {
-        "queue": queue.pk,
-        "annotator": by.pk,
-        "lease": uuid.uuid4(),
-        "now": timezone.now(),
-        "guidelines": guidelines_of(queue.project).pk,
-        "ahead": ahead,
-        "ahead_lease": AHEAD_LEASE,
-    }
-    with connection.cursor() as cursor:
-        cursor.execute(_TAKE, parameters)
-        row = cursor.fetchone()
-    if row is None:
+    claimed = claims.claim(queue, by=by, ahead=ahead) if gives_out(queue) else None
+    if claimed is None:
         return None
-    slot = Slot.objects.get(pk=row[0])
-    if row[1]:
+    slot, left_a_draft = claimed
+    if left_a_draft:
         _bring_draft(slot, by=by)
-    events.record("slot.kept" if ahead else "slot.taken", slot, by=by, project=queue.project)
     return slot
 
 
@@ -224,30 +182,6 @@ def locked(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
     return found
 
 
-def _open_fresh_seat(slot: Slot) -> None:
-    """A new open slot in the seat that a skip left, its order of candidates drawn anew.
-
-    None when the overlap was lowered meanwhile, so that the other seats are as many as are asked for.
-    """
-    task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
-    seats = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
-    if task.state == TaskState.RETIRED or seats >= task.overlap:
-        settle_task(task)
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            """
-            INSERT INTO labeling_slot (queue_id, task_id, seat, priority, candidate_order, state,
-                                       skip_reason, skip_comment)
-            SELECT t.queue_id, t.id, %s, %s,
-                   COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(t.candidate_ids) c), '{}'),
-                   'open', '', ''
-            FROM labeling_task t WHERE t.id = %s
-            """,
-            [slot.seat, slot.priority, slot.task_id],
-        )
-
-
 def close_seats(slot_ids: list[int]) -> list[dict[str, Any]]:
     """Takes away seats that are not asked for any more, and what was left on them: drafts, and submits that were taken
     back. Returns these, for the Event of the deed.
@@ -269,33 +203,6 @@ def settle_task(task: Task) -> None:
 
 
 @transaction.atomic
-def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", by: User) -> Slot:
-    """Puts a task aside for good for this person, with a reason, and opens its seat for somebody else.
-
-    The same skip sent again changes nothing. Raises LeaseLost, Invalid for an unknown reason, Conflict when the
-    task was submitted.
-    """
-    if reason not in SkipReason.values:
-        known = ", ".join(SkipReason.values)
-        raise Invalid("Say why you skip it.", errors=[Fault("reason", f"Choose one of: {known}.")])
-    comment = comment or ""
-    if not isinstance(comment, str) or len(comment) > 5000 or unfit_text(comment):
-        raise Invalid("The comment is not usable.", errors=[Fault("comment", "Give text of at most 5000 characters.")])
-    slot = locked(slot, lease, by=by)
-    if slot.state == SlotState.SKIPPED:
-        return slot
-    if slot.state == SlotState.SUBMITTED:
-        raise Conflict("This task is submitted already, so it cannot be skipped.")
-    slot.state, slot.ahead = SlotState.SKIPPED, False
-    slot.skip_reason, slot.skip_comment = reason, comment.strip()
-    slot.finished_at = timezone.now()
-    slot.save(update_fields=["state", "ahead", "skip_reason", "skip_comment", "finished_at"])
-    _open_fresh_seat(slot)
-    events.record("slot.skipped", slot, by=by, project=slot.queue.project, reason=reason)
-    return slot
-
-
-@transaction.atomic
 def release(slot: Slot, *, by: User) -> Slot:
     """Gives a held slot back to its queue. Drafts stay. Raises Conflict when nobody holds it.
 
@@ -312,12 +219,17 @@ def release(slot: Slot, *, by: User) -> Slot:
             "slot.closed", slot, by=by, project=slot.queue.project, holder=holder, drafts=close_seats([slot.pk])
         )
         settle_task(task)
+    else:
+        slot.state, slot.annotator, slot.lease = SlotState.OPEN, None, None
+        slot.lease_expires_at = slot.leased_at = None
+        slot.ahead = False
+        slot.form = slot.guidelines = None
+        slot.save()
+        Slot.objects.filter(pk=slot.pk).update(reopened_xid=RawSQL(claims.THIS_XID, []))  # noqa: S611 - our own
+    # Its holder has not met the task any more: the other seats are theirs to take again.
+    claims.announce(slot.queue_id, task_id=slot.task_id, annotator_id=holder)
+    if slot.state != SlotState.OPEN:
         return slot
-    slot.state, slot.annotator, slot.lease = SlotState.OPEN, None, None
-    slot.lease_expires_at = slot.leased_at = None
-    slot.ahead = False
-    slot.form = slot.guidelines = None
-    slot.save()
     events.record("slot.released", slot, by=by, project=slot.queue.project, holder=holder)
     return slot
 

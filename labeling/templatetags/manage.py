@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from decimal import Decimal
 from typing import Any
 
 from django import template
@@ -45,6 +46,13 @@ def in_words(value: Any) -> str:
     if isinstance(value, dict) and value and all(isinstance(one, list) and len(one) == 2 for one in value.values()):
         return ", ".join(f"{name}: {in_words(old)} → {in_words(new)}" for name, (old, new) in value.items())
     return json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def money(amount: Decimal) -> str:
+    """An amount as it is paid: 1,234.50, and what is below a cent to the end."""
+    cents = amount.quantize(Decimal("0.01"))
+    return f"{cents:,}" if cents == amount or abs(amount) >= 1 else f"{amount.normalize():f}"
 
 
 @register.filter

@@ -2,49 +2,112 @@
 
 from __future__ import annotations
 
+from django.conf import settings
 from django.contrib import messages
-from django.http import HttpResponse, StreamingHttpResponse
+from django.core.files.uploadedfile import UploadedFile
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from labeling import access
-from labeling.forms import ImportForm, posted
+from labeling.errors import Conflict, DomainError, TooLarge
+from labeling.forms import ImportForm, complain, posted
 from labeling.importing import SOURCES
-from labeling.models import PromptImport, Role
+from labeling.models import Project, PromptImport, Role
 from labeling.selectors import imports as reads
-from labeling.services import prompts
+from labeling.services import imports, spool
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
 
 
+# Django reads the whole form to find its token, so the size is looked at before that.
 @page("GET", "HEAD", "POST")
+@csrf_exempt
 def index(request: MemberRequest, slug: str) -> HttpResponse:
     """Sends a file in; shows those that were sent before, the newest first."""
     project = access.get_project(request.user, slug, least=Role.MANAGER)
+    try:
+        spool.check_size(_announced(request))
+    except TooLarge as error:
+        return _show(request, project, ImportForm(), refused=error.detail, status=413)
+    return _take_in(request, project)
+
+
+@csrf_protect
+def _take_in(request: MemberRequest, project: Project) -> HttpResponse:
     form = ImportForm(posted(request), request.FILES or None)
     if request.method == "POST" and form.is_valid():
-        file, source = form.cleaned_data["file"], form.cleaned_data["source"]
-        lines = SOURCES[source](file)
-        report = prompts.import_lines(project, lines, source=source, filename=file.name or "", by=request.user)
-        messages.success(request, f"{file.name} is read. What became of its lines stands below.")
-        return redirect("import", slug, report.record.pk)
+        try:
+            return redirect("import", project.slug, _sent(request, project, form).pk)
+        except DomainError as error:
+            complain(form, error)
+    return _show(request, project, form, status=422 if form.errors else 200)
+
+
+def _sent(request: MemberRequest, project: Project, form: ImportForm) -> PromptImport:
+    """The import of the file: ended where the file is small, else waiting for a worker."""
+    file: UploadedFile[bytes] = form.cleaned_data["file"]
+    source, filename = form.cleaned_data["source"], file.name or ""
+    # What is larger is on the disk already.
+    if form.cleaned_data["background"] or (file.size or 0) > settings.FILE_UPLOAD_MAX_MEMORY_SIZE:
+        return imports.send(project, file, source=source, filename=filename, by=request.user)
+    lines = SOURCES[source](file)  # type: ignore[arg-type]
+    report = imports.import_lines(
+        project, lines, source=source, filename=filename, size=file.size, read=file.tell, by=request.user
+    )
+    messages.success(request, f"{filename} is read. What became of its lines stands below.")
+    return report.record
+
+
+def _announced(request: HttpRequest) -> int | None:
+    length = request.headers.get("Content-Length", "")
+    return int(length) if length.isascii() and length.isdigit() else None
+
+
+def _show(
+    request: MemberRequest, project: Project, form: ImportForm, *, refused: str = "", status: int = 200
+) -> HttpResponse:
     found = key_page(PromptImport.objects.filter(project=project).select_related("by"), request.GET, newest_first=True)
-    context = {"project": project, "manages": True, "form": form, "page": found}
-    return render(request, "labeling/imports.html", context, status=422 if form.errors else 200)
+    busy = any(record.is_under_way for record in found.rows)
+    context = {"project": project, "manages": True, "form": form, "refused": refused, "page": found, "busy": busy}
+    return render(request, "labeling/imports.html", context, status=status)
 
 
 @page()
 def detail(request: MemberRequest, slug: str, import_id: int) -> HttpResponse:
-    """What became of a file: the counts and the first rejected lines."""
+    """How far a file is, what became of it, and its first rejected lines."""
     record = access.get_import(request.user, slug, import_id)
-    context = {"project": record.project, "manages": True, "record": record, "rejected": reads.first_rejected(record)}
+    rejected = reads.first_rejected(record)
+    context = {
+        "project": record.project,
+        "manages": True,
+        "record": record,
+        "rejected": rejected,
+        "mendable": record.source == "jsonl" and any(line.text_is_whole for line in rejected),
+    }
     return render(request, "labeling/import.html", context)
+
+
+@page("POST")
+def cancel(request: MemberRequest, slug: str, import_id: int) -> HttpResponse:
+    """Calls an import off."""
+    record = access.get_import(request.user, slug, import_id)
+    try:
+        imports.cancel(record, by=request.user)
+    except Conflict as error:
+        messages.info(request, error.detail)
+    else:
+        messages.success(request, "The import is called off. Lines that were in by then stay.")
+    return redirect("import", slug, record.pk)
 
 
 @page()
 def rejected(request: MemberRequest, slug: str, import_id: int) -> HttpResponseBase:
-    """All rejected lines that were kept, as a file of JSON Lines."""
+    """The rejected lines that were kept, as a file: with the reasons, or (`?as=lines`) as they came, to be mended."""
     record = access.get_import(request.user, slug, import_id)
-    answer = StreamingHttpResponse(reads.rejected_as_jsonl(record), content_type="application/x-ndjson")
-    answer["Content-Disposition"] = f'attachment; filename="rejected-{record.pk}.jsonl"'
+    as_came = request.GET.get("as") == "lines"
+    lines = reads.rejected_as_they_came(record) if as_came else reads.rejected_as_jsonl(record)
+    answer = StreamingHttpResponse(lines, content_type="application/x-ndjson")
+    answer["Content-Disposition"] = f'attachment; filename="{"lines" if as_came else "rejected"}-{record.pk}.jsonl"'
     return answer

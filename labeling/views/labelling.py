@@ -12,7 +12,7 @@ from labeling.errors import Conflict, DomainError, Invalid, InvalidAnswers, Leas
 from labeling.models import Slot
 from labeling.questions.base import MAX_TEXT
 from labeling.rendering import render_markdown
-from labeling.services import annotations, projects, slots
+from labeling.services import annotations, projects, skips, slots
 from labeling.views.pages import MemberRequest, page
 from labeling.views.task_page import end_page, lost_page, page_ahead, posted_slot, progress, read_posted, task_page
 
@@ -78,7 +78,7 @@ def skip(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     slot = posted_slot(request, queue_id)
     reason, comment = request.POST.get("reason", ""), request.POST.get("comment", "")
     try:
-        slots.skip(slot, lease=request.POST.get("lease", ""), reason=reason, comment=comment, by=request.user)
+        skips.skip(slot, lease=request.POST.get("lease", ""), reason=reason, comment=comment, by=request.user)
     except DomainError as error:
         messages.error(request, " ".join([error.detail, *(fault.message for fault in error.errors)]))
     return redirect("label", queue_id)

@@ -9,7 +9,7 @@ from django.urls import reverse
 
 from labeling import access
 from labeling.errors import DomainError
-from labeling.forms import MemberForm, complain, posted
+from labeling.forms import MemberAbilities, MemberForm, Skills, complain, posted
 from labeling.models import Role
 from labeling.selectors import projects as reads
 from labeling.services import people, projects
@@ -32,6 +32,24 @@ def index(request: MemberRequest, slug: str) -> HttpResponse:
             return redirect("members", slug)
     context = {"project": project, "manages": True, "form": form, "members": reads.members(project), "roles": Role}
     return render(request, "labeling/members.html", context, status=422 if form.errors else 200)
+
+
+@page("GET", "HEAD", "POST")
+def detail(request: MemberRequest, slug: str, membership_id: int) -> HttpResponse:
+    """What a member may do and can do: their role, skills and languages."""
+    member = access.get_membership(request.user, slug, membership_id)
+    stored = {"role": member.role, "skills": Skills.typed(member.skills), "languages": ", ".join(member.languages)}
+    form = MemberAbilities(posted(request), initial=stored)
+    if request.method == "POST" and form.is_valid():
+        try:
+            projects.change_member(member, **form.cleaned_data, by=request.user)
+        except DomainError as error:
+            complain(form, error)
+        else:
+            messages.success(request, f"{member.user} is changed. Queues go by it from the next task on.")
+            return redirect("members", slug)
+    context = {"project": member.project, "manages": True, "form": form, "member": member}
+    return render(request, "labeling/member.html", context, status=422 if form.errors else 200)
 
 
 @page("POST")

@@ -13,13 +13,13 @@ from django.utils import timezone
 
 from labeling import access
 from labeling.errors import DomainError, Fault, NotFound
-from labeling.models import Annotation, GuidelinesVersion, Project, Prompt, Queue, SkipReason, Slot
+from labeling.models import Annotation, GuidelinesVersion, Project, Prompt, Queue, QueueState, SkipReason, Slot
 from labeling.questions import Config
 from labeling.rendering.diff import diff_html
 from labeling.selectors import annotations as annotation_reads
 from labeling.selectors import projects as project_reads
 from labeling.selectors import slots as slot_reads
-from labeling.selectors import work
+from labeling.selectors import standing, work
 from labeling.selectors.slots import ShownCandidate
 from labeling.services import annotations, profile, slots
 from labeling.views.day import start_of_day
@@ -152,14 +152,16 @@ def correction_page(
 
 def end_page(request: MemberRequest, queue: Queue) -> HttpResponse:
     """There is nothing for the person in this queue now: what they have done, and where there is more."""
-    since, sitting = start_of_day(request), start_of_sitting(request)
-    others = queue.project.queues.exclude(pk=queue.pk)
-    found = [work.in_queue(other, request.user, since=since, sitting=sitting) for other in others]
+    others = queue.project.queues.exclude(pk=queue.pk).exclude(state=QueueState.CLOSED)
+    here, *elsewhere = work.in_queues(
+        [queue, *others], request.user, since=start_of_day(request), sitting=start_of_sitting(request)
+    )
     context = {
         "queue": queue,
         "project": queue.project,
-        "work": progress(request, queue),
-        "others": [other for other in found if other.left],
+        "work": here,
+        "others": [other for other in elsewhere if other.left],
+        "standing": standing.why_nothing(queue, request.user),
         "undoable": undoable(request, queue),
         "undo_seconds": annotations.UNDO.seconds,
     }

@@ -129,6 +129,7 @@ class WebServer:
         return environment(
             DATABASE_URL=self.database or database_url(),
             BROKER_URL=os.environ["BROKER_URL"],
+            ANNOTATE_HOME=os.environ["ANNOTATE_HOME"],  # the tests' own: a file that is sent in is read here
             SECRET_KEY=os.environ["SECRET_KEY"],  # the tests' own, so that a session made here is good there
             ALLOWED_HOSTS="127.0.0.1",
             PLAIN_HTTP="1",

@@ -3,6 +3,7 @@
 A new page needs one line in STOPS. What stands in its address (`<int:prompt_id>`) is looked up in `World.places`.
 """
 
+import io
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,10 +13,22 @@ from playwright.sync_api import Browser, Page
 
 from annotate.urls import urlpatterns
 from labeling.importing import Rejected
-from labeling.models import Project, PromptImport, Queue, Role, User
+from labeling.importing.base import parse
+from labeling.models import Membership, Project, PromptImport, Queue, Role, User
 from labeling.questions import PRESETS, QUESTION_TYPES
 from labeling.selectors import slots as slot_reads
-from labeling.services import annotations, drafts, people, projects, prompts, queues, slots
+from labeling.services import (
+    annotations,
+    drafts,
+    duplicates,
+    imports,
+    people,
+    projects,
+    queues,
+    skips,
+    slots,
+    tasks,
+)
 from tests import make
 from tests.browser.conftest import Visitor, let_in, person
 from tests.browser.content import reading_room
@@ -76,6 +89,14 @@ def _save_nothing(page: Page) -> None:
     page.locator("[aria-invalid=true], .errorlist, .message--error").first.wait_for()
 
 
+def _wrong_hours(page: Page) -> None:
+    page.locator("summary", has_text="When").click()
+    page.get_by_label("From").first.fill("17:00")
+    page.get_by_label("to", exact=True).first.fill("09:00")
+    page.get_by_role("button", name="Save the settings").click()
+    page.locator(".errorlist").first.wait_for()
+
+
 @dataclass(frozen=True)
 class Stop:
     """One page: the name of its address (or the address itself), who opens it, and what they do there before it is
@@ -113,18 +134,31 @@ STOPS = [
     Stop("guidelines", ANNOTATOR),
     Stop("members", MANAGER),
     Stop("members", MANAGER, "with an invitation", _press("Invitation link", "A link for")),
+    Stop("member", MANAGER),
     Stop("prompts", MANAGER),
     Stop("prompts", MANAGER, "when there are none", at={"slug": "new_slug"}),
     Stop("prompt", MANAGER),
     Stop("imports", MANAGER),
     Stop("imports", MANAGER, "with mistakes", _save_nothing, also=("422",)),
     Stop("import", MANAGER),
+    Stop("import", MANAGER, "while it waits", at={"slug": "new_slug", "import_id": "waiting_import"}),
+    Stop("duplicates", MANAGER),
+    Stop("duplicates", MANAGER, "when nobody has looked", at={"slug": "new_slug"}),
     Stop("queues", MANAGER),
     Stop("queues", REVIEWER),
     Stop("queue-create", MANAGER, "with everything open", _open_all),
     Stop("queue-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
     Stop("queue", MANAGER, "with everything open", _open_all),
     Stop("queue", REVIEWER),
+    Stop("queue-settings", MANAGER, "with everything open", _open_all),
+    Stop("queue-settings", MANAGER, "of a queue with everything set", _open_all, at={"queue_id": "shared"}),
+    Stop("queue-settings", MANAGER, "with mistakes", _wrong_hours, also=("422",)),
+    Stop("queue-live", MANAGER, "with everything open", _open_all),
+    Stop("queue-live", MANAGER, "with a task that waits", query="?task={task_id}", at={"queue_id": "shared"}),
+    Stop("queue-live", REVIEWER),
+    Stop("queue-skips", MANAGER),
+    Stop("queue-skips", MANAGER, "for one reason", query="?reason=other"),
+    Stop("queue-skips", MANAGER, "when there are none", at={"queue_id": "shared"}),
     Stop("queue-form", MANAGER),
     Stop("events", MANAGER),
     Stop("generators", MANAGER),
@@ -140,6 +174,7 @@ STOPS = [
     Stop("label-history", ANNOTATOR, "when nothing is done", at={"queue_id": "mqm"}),
     Stop("label-correct", ANNOTATOR, at={"queue_id": "write"}),
     Stop("label", ANNOTATOR, "when nothing is left", at={"queue_id": "finished"}),
+    Stop("label", ANNOTATOR, "when it is for others", at={"queue_id": "shared"}),
     *(Stop("label", ANNOTATOR, f"of the form {form}", at={"queue_id": form}) for form in (*PRESETS, *QUESTION_TYPES)),
     Stop("/nothing/here/", MANAGER, also=("404",)),
     Stop("prompts", ANNOTATOR, "who may not", also=("403",)),
@@ -150,6 +185,7 @@ NO_PAGES = {
     *("label-undo", "label-ahead", "label-ahead-leave", "guidelines-met", "form-preview"),
     *("logout", "token-create", "token-revoke", "label-submit", "label-skip", "label-leave", "label-preview"),
     *("member-invite", "member-remove", "import-rejected", "slot-release", "generator-act"),
+    *("task-act", "import-cancel", "duplicates-cancel", "duplicates-judge"),
 }
 
 
@@ -175,7 +211,8 @@ class World:
         wanted = addresses()[stop.name].pattern.converters
         unknown = [name for name in wanted if stop.at.get(name, name) not in self.places]
         assert not unknown, f"World.places does not know {unknown} of {stop.name}"
-        return reverse(stop.name, kwargs={name: self.places[stop.at.get(name, name)] for name in wanted}) + stop.query
+        kwargs = {name: self.places[stop.at.get(name, name)] for name in wanted}
+        return reverse(stop.name, kwargs=kwargs) + stop.query.format(**self.places)
 
 
 def build() -> World:
@@ -190,6 +227,7 @@ def build() -> World:
         for name in (*PRESETS, *QUESTION_TYPES)
     }
     finished = queues.create(project, name="Finished", slug="finished", preset="ranking", state="closed", by=mira)
+    shared, handed = _shared(project, mira, ben)
     _work(rank, ben)
     _type(queues_by_form["demonstrations"], ann)
     done = slots.take_next(queues_by_form["write"], by=ann)
@@ -197,7 +235,10 @@ def build() -> World:
     make.answered(done, ann, {"write": {"text": "As it was."}})
     people.create_token(ann, name="a notebook", by=ann)
     broken = Rejected(2, "It is no JSON: Expecting value at column 1.")
-    prompts.import_lines(project, [*make.lines(1, start=50), broken], source="jsonl", filename="more.jsonl", by=mira)
+    imports.import_lines(project, [*make.lines(1, start=50), broken], source="jsonl", filename="more.jsonl", by=mira)
+    imports.import_lines(project, [parse({"prompt": "question  50?"}, 1)], source="jsonl", by=mira)
+    duplicates.search(project, likeness=80, by=mira)
+    duplicates.work()
     generator = generators.create(
         project,
         name="Echo",
@@ -210,16 +251,51 @@ def build() -> World:
     generators.plan_all()
     generations.work(Worker(name="tour"), seconds=60)
     new = projects.create(name="Just made", by=mira)
-    record = PromptImport.objects.filter(project=project).latest("pk")
+    record = PromptImport.objects.get(project=project, filename="more.jsonl")
+    waiting = imports.send(new, io.BytesIO(b'{"prompt": "?"}'), source="jsonl", filename="later.jsonl", by=mira)
     places = _places(project, rank, {name: queue.pk for name, queue in queues_by_form.items()})
+    places |= {"shared": shared.pk, "task_id": handed}
     places |= {"uidb64": uidb64, "token": token, "old_token": "c0-ffee", "new_slug": new.slug, "finished": finished.pk}
     places |= {"slot_id": done.pk, "import_id": record.pk, "generator_id": generator.pk, "membership_id": invited.pk}
+    places |= {"waiting_import": waiting.pk, "group_id": project.duplicate_groups.earliest("pk").pk}
     return World({user.name.lower(): user for user in (mira, rita, ann, newcomer)}, places)
 
 
 def _places(project: Project, rank: Queue, forms: Mapping[str, int]) -> dict[str, object]:
     first = project.prompts.earliest("pk")
     return {"slug": project.slug, "queue_id": rank.pk, "prompt_id": first.pk, **forms}
+
+
+def _shared(project: Project, manager: User, user: User) -> tuple[Queue, int]:
+    """A queue with every setting set, and the number of a task in it that waits for somebody."""
+    queue = queues.create(
+        project,
+        name="For the named",
+        slug="for-the-named",
+        preset="demonstrations",
+        open_to="people",
+        people=[user],
+        skills={"poetry": 2},
+        by_language=True,
+        ordering="spread",
+        most_in_hand=1,
+        most_per_day=40,
+        opens_at="2026-01-05T08:00Z",
+        closes_at="2126-01-05T08:00Z",
+        hours={
+            "timezone": "Europe/Berlin",
+            "week": [{"days": ["mon", "tue", "wed", "thu", "fri", "sat", "sun"], "from": "00:00", "to": "24:00"}],
+        },
+        skip_rules={"broken": {"then": "retire", "after": 2}, "expertise": {"then": "another_person"}},
+        price="0.25",
+        currency="EUR",
+        by=manager,
+    )
+    membership = Membership.objects.get(project=project, user=user)
+    projects.change_member(membership, skills={"poetry": 3}, languages=["en", "ar"], by=manager)
+    task = queue.tasks.earliest("pk")
+    tasks.hand(task, to=user, by=manager)
+    return queue, task.pk
 
 
 def _work(queue: Queue, user: User) -> None:
@@ -230,7 +306,7 @@ def _work(queue: Queue, user: User) -> None:
     annotations.submit(slot, {"ranking": {"groups": order}}, lease=str(slot.lease), by=user)
     slot = slots.take_next(queue, by=user)
     assert slot is not None
-    slots.skip(slot, lease=str(slot.lease), reason="other", comment="I do not read Arabic.", by=user)
+    skips.skip(slot, lease=str(slot.lease), reason="other", comment="I do not read Arabic.", by=user)
     assert slots.take_next(queue, by=user) is not None
 
 

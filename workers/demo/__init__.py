@@ -15,7 +15,7 @@ from labeling.importing import SOURCES
 from labeling.importing.base import PromptLine, Rejected
 from labeling.models import Project, Role, User
 from labeling.questions import PRESETS
-from labeling.services import projects, prompts, queues
+from labeling.services import imports, projects, queues
 from workers.backends.local_model import NAME as LOCAL_MODEL
 from workers.services import generators
 
@@ -73,7 +73,7 @@ def make(password: str) -> Project:
     )
     _add_generator(project, manager)
     with (FOLDER / "prompts.jsonl").open("rb") as stream:
-        prompts.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename="demo.jsonl", by=manager)
+        imports.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename="demo.jsonl", by=manager)
     return project
 
 
@@ -120,10 +120,10 @@ def make_recipes(password: str, *, file: Path | None = None) -> Project:
             queues.create(project, name=preset.title, slug=preset.slug, preset=preset.slug, overlap=2, by=manager)
         if file is None:
             _add_generator(project, manager)
-            prompts.import_lines(project, _recipe_lines(), source="jsonl", filename="recipes.jsonl", by=manager)
+            imports.import_lines(project, _recipe_lines(), source="jsonl", filename="recipes.jsonl", by=manager)
     if file is not None:
         with file.open("rb") as stream:
-            prompts.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename=file.name, by=manager)
+            imports.import_lines(project, SOURCES["jsonl"](stream), source="jsonl", filename=file.name, by=manager)
     return project
 
 

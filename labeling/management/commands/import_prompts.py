@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from labeling.errors import DomainError
 from labeling.importing import SOURCES, PromptLine, Rejected
 from labeling.models import Role, User
 from labeling.selectors import projects
-from labeling.services import prompts
+from labeling.services import imports
 
 TOLD_EVERY = 10_000  # lines
 ERRORS_SHOWN = 20
@@ -37,11 +38,13 @@ class Command(BaseCommand):
             user = _who(project, email)
             into = access.get_project(user, project, least=Role.MANAGER)
             with _opened(file) as stream:
-                report = prompts.import_lines(
+                report = imports.import_lines(
                     into,
                     self._told(SOURCES[source](stream)),
                     source=source,
                     filename="" if file == "-" else Path(file).name,
+                    size=_size(stream),
+                    read=stream.tell if stream.seekable() else None,
                     by=user,
                 )
         except DomainError as error:
@@ -77,6 +80,13 @@ def _who(project: str, email: str) -> User:
     if found is None:
         raise CommandError(f"There is no active account of {email}.")
     return found
+
+
+def _size(stream: BinaryIO) -> int | None:
+    """How many bytes a file has; None for a pipe."""
+    with contextlib.suppress(OSError):
+        return os.fstat(stream.fileno()).st_size or None
+    return None
 
 
 @contextlib.contextmanager

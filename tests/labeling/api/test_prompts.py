@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import gzip
 import io
 import json
@@ -7,9 +8,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+from django.core.files.storage import FileSystemStorage
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from labeling.models import Project, Prompt, PromptImport, User
+from labeling.services import imports
 from tests import make
 from tests.labeling.api.checked import CheckedClient, Speaker
 
@@ -75,7 +78,9 @@ def test_good_lines_land_and_bad_ones_are_reported(as_: Speaker, alice: User, pr
     assert (report["imported"], report["errors"], report["by"]) == (2, answer["errors"], alice.email)
     assert report["finished_at"] is not None
     downloaded = client.get(report["rejected_url"])
-    assert [json.loads(line) for line in downloaded.getvalue().splitlines()] == answer["errors"]
+    rejected = [json.loads(line) for line in downloaded.getvalue().splitlines()]
+    assert [line.pop("text") for line in rejected] == ["not json", '{"prompt": ""}']
+    assert rejected == answer["errors"]
     assert [found["id"] for found in client.get("/api/projects/haiku/imports/").json()["results"]] == [report["id"]]
 
 
@@ -219,3 +224,91 @@ def test_an_import_of_another_project_is_not_found_here(as_: Speaker, alice: Use
     record = PromptImport.objects.get(project=other)
     assert as_(alice).get(f"/api/projects/haiku/imports/{record.pk}/").status_code == 404
     assert as_(alice).get(f"/api/projects/other/imports/{record.pk}/").status_code == 200
+
+
+def counts_of(answer: Any) -> list[int]:
+    return [answer[name] for name in ("imported", "updated", "unchanged", "rejected")]
+
+
+@pytest.mark.parametrize("kind", ["body", "form"])
+def test_a_file_can_be_read_in_the_background(as_: Speaker, alice: User, project: Project, kind: str) -> None:
+    client = as_(alice)
+    if kind == "body":
+        answer = send(client, MIXED, f"{ADDRESS}?background=1")
+    else:
+        file = SimpleUploadedFile("questions.jsonl", MIXED)
+        answer = client.post(f"{ADDRESS}?background=true", {"file": file}, format="multipart")
+    assert answer.status_code == 202
+    waiting = answer.json()
+    assert answer.headers["Location"] == waiting["report_url"]
+    assert (waiting["state"], waiting["size"], waiting["bytes_read"]) == ("waiting", len(MIXED), 0)
+    assert counts_of(waiting) == [0, 0, 0, 0]
+    assert imports.work() == 1
+    done = client.get(waiting["report_url"]).json()
+    assert (done["state"], done["bytes_read"], done["reason"]) == ("done", len(MIXED), "")
+    assert counts_of(done) == [2, 0, 0, 2]
+    assert [fault["line"] for fault in done["errors"]] == [2, 4]
+    assert client.post(done["cancel_url"]).status_code == 409
+
+
+def test_an_import_can_be_called_off(as_: Speaker, alice: User, ann: User, charlie: User, project: Project) -> None:
+    client = as_(alice)
+    waiting = send(client, GOOD, f"{ADDRESS}?background=1").json()
+    for user, status in ((ann, 403), (charlie, 404)):
+        assert as_(user).post(waiting["cancel_url"]).status_code == status
+    answer = client.post(waiting["cancel_url"])
+    assert (answer.status_code, answer.json()["state"]) == (200, "cancelled")
+    assert "Alice called it off" in answer.json()["reason"]
+    assert imports.work() == 0
+    assert not Prompt.objects.exists()
+
+
+@pytest.mark.parametrize("error", [OSError("connection reset"), None])
+def test_an_upload_that_breaks_off_is_not_stored(
+    as_: Speaker, alice: User, project: Project, error: OSError | None
+) -> None:
+    arriving = Arriving(iter([GOOD]), error)
+    answer = send(as_(alice), b"", f"{ADDRESS}?background=1", CONTENT_LENGTH="10000", **body(arriving))
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid")
+    assert "broke off" in answer.json()["detail"]
+    assert not PromptImport.objects.exists()
+
+
+def test_what_is_stored_is_bounded_and_what_is_read_as_it_comes_is_not(
+    as_: Speaker, alice: User, project: Project, settings: Any
+) -> None:
+    settings.IMPORT_MAX_MB = 1
+    client, large = as_(alice), b'{"prompt": "%s"}\n' % (b"x" * 900_000) * 2
+    arriving = Arriving(iter([large]))
+    answers = [
+        send(client, large, f"{ADDRESS}?background=1"),
+        client.post(ADDRESS, {"file": SimpleUploadedFile("large.jsonl", large)}, format="multipart"),
+        # Nobody knows how long it is before it has come.
+        send(
+            client,
+            b"",
+            f"{ADDRESS}?background=1",
+            **{"headers": {"Transfer-Encoding": "chunked"}, "CONTENT_LENGTH": "", "wsgi.input_terminated": True},
+            **body(arriving),
+        ),
+    ]
+    assert [(answer.status_code, answer.json()["code"]) for answer in answers] == [(413, "too_large")] * 3
+    assert not PromptImport.objects.exists()
+    assert counts_of(send(client, large).json()) == [1, 0, 1, 0]
+
+
+def test_a_full_disk_is_507_in_words(
+    as_: Speaker, alice: User, project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*given: Any) -> str:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(FileSystemStorage, "_save", full)
+    answer = send(as_(alice), GOOD, f"{ADDRESS}?background=1")
+    assert (answer.status_code, answer.json()["code"]) == (507, "no_room")
+
+
+def test_lines_that_say_what_others_say_are_counted(as_: Speaker, alice: User, project: Project) -> None:
+    answer = send(as_(alice), GOOD + b'{"prompt": "one?", "external_id": "3"}\n').json()
+    assert (answer["imported"], answer["duplicates"]) == (3, 1)
+    assert as_(alice).get(answer["report_url"]).json()["duplicates"] == 1

@@ -8,7 +8,7 @@ import pytest
 from django.core.management import call_command
 from jsonschema import ValidationError
 
-from labeling.models import Project, User
+from labeling.models import Project, Slot, Task, User
 from tests.labeling.api.checked import CheckedClient, Speaker, check, operations
 
 
@@ -27,6 +27,8 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     manager.get("/api/projects/")
     lines = b'{"prompt": "Why?", "candidates": [{"text": "So."}, {"text": "Thus."}]}\n{}\n{"prompt": "How?"}\n'
     imported = manager.send("POST", f"{at}prompts/", lines, "application/x-ndjson").json()
+    waiting = manager.send("POST", f"{at}prompts/?background=1", lines, "application/x-ndjson").json()
+    manager.post(waiting["cancel_url"])
     manager.get(f"{at}imports/")
     manager.get(manager.get(imported["report_url"]).json()["rejected_url"])
     queue = manager.post(f"{at}queues/", {"slug": "rank", "name": "Rank", "preset": "ranking", "overlap": 2}).json()
@@ -54,6 +56,14 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     manager.get(at)
     added = manager.post(f"{at}members/", {"email": "new@example.org", "role": "reviewer"}).json()
     manager.get(f"{at}members/")
+    manager.patch(f"{at}members/{added['id']}/", {"skills": {"medicine": 2}, "languages": ["en"]})
+    manager.put(f"{at}batches/", {"batch": "first", "priority": 1})
+    task = f"/api/tasks/{Task.objects.filter(queue=writing['id']).latest('pk').pk}/"
+    manager.post(f"{task}hand/", {"to": alice.email})
+    manager.post(f"/api/slots/{Slot.objects.get(reserved_for=alice).pk}/free/")
+    manager.post(f"{task}retire/", {})
+    manager.post(f"{task}reopen/")
+    manager.post(f"{task}move/", {"queue": queue["id"]})
     manager.delete(f"{at}members/{added['id']}/")
     assert manager.good | annotator.good == operations()
 

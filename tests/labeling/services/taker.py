@@ -9,7 +9,7 @@ django.setup()
 
 from labeling.errors import Conflict, LeaseLost  # noqa: E402
 from labeling.models import Queue, User  # noqa: E402
-from labeling.services import annotations, drafts, slots  # noqa: E402
+from labeling.services import annotations, drafts, skips, slots  # noqa: E402
 
 
 def main(queue_id: int, seed: int) -> None:
@@ -28,7 +28,7 @@ def main(queue_id: int, seed: int) -> None:
             if dice.random() < 0.5:
                 slots.take_ahead(queue, by=person)
             if dice.random() < 0.1:
-                slots.skip(slot, lease=lease, reason="other", by=person)
+                skips.skip(slot, lease=lease, reason="other", by=person)
                 continue
             answers = {"response": {"text": f"by {person.pk}"}}
             drafts.save(slot, answers, lease=lease, revision=0, by=person)

@@ -10,7 +10,7 @@ from django.db import connection
 from django.db.models import Count
 
 from labeling.models import Annotation, Queue, Slot, SlotState, Task, TaskState, User
-from labeling.services import annotations, slots
+from labeling.services import annotations, skips, slots
 from tests import make, process
 
 PROCESSES, PEOPLE, TASKS, OVERLAP = 6, 8, 40, 3
@@ -44,23 +44,24 @@ def test_several_processes_taking_at_once_keep_every_promise() -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_who_take_back_on_each_others_tasks_do_not_block_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
-    ann, ben, cleo = (make.person(name) for name in ("ann", "ben", "cleo"))
-    project = make.project(annotators=[ann, ben, cleo])
+    ann, ben, cleo, dan = (make.person(name) for name in ("ann", "ben", "cleo", "dan"))
+    project = make.project(annotators=[ann, ben, cleo, dan])
     make.imported(project, 4)
     queue = make.queue(project, overlap=2)
-    text = {"response": {"text": "x"}}
-    one = taken(queue, ann)
-    skipped = taken(queue, cleo)
-    assert skipped.task_id == one.task_id
-    slots.skip(skipped, lease=str(skipped.lease), reason="other", by=cleo)  # its fresh seat is offered last
-    other = one
-    while (ahead := (taken(queue, ben), slots.take_ahead(queue, by=ben)))[1].task_id != one.task_id:  # type: ignore[union-attr]
-        other = ahead[0]
-        make.answered(other, ben, text)
-    # Ben has submitted `other` and keeps a seat of Ann's task for later; Ann gets there the other way round.
-    make.answered(one, ann, text)
-    while (ahead := (taken(queue, ann), slots.take_ahead(queue, by=ann)))[1].task_id != other.task_id:  # type: ignore[union-attr]
-        make.answered(ahead[0], ann, text)
+    one, others = taken(queue, ann), taken(queue, cleo)
+    other, others_too = taken(queue, ben), taken(queue, dan)
+    make.answered(one, ann, {"response": {"text": "x"}})
+    make.answered(other, ben, {"response": {"text": "x"}})
+    assert (others.task_id, others_too.task_id) == (one.task_id, other.task_id)
+    # Both have something in hand, and keep a seat of the other one's task for after it.
+    taken(queue, ann), taken(queue, ben)
+    skips.skip(others_too, lease=str(others_too.lease), reason="other", by=dan)
+    kept = slots.take_ahead(queue, by=ann)
+    skips.skip(others, lease=str(others.lease), reason="other", by=cleo)
+    kept_too = slots.take_ahead(queue, by=ben)
+    assert kept
+    assert kept_too
+    assert (kept.task_id, kept_too.task_id) == (other.task_id, one.task_id)
 
     meeting = threading.Barrier(2, timeout=5)
     give_back_ahead = slots.give_back_ahead

@@ -9,7 +9,7 @@ from labeling.errors import Conflict, Invalid, InvalidAnswers, LeaseLost
 from labeling.models import Annotation, Draft, Event, Queue, QueueState, Slot, SlotState, Task, TaskState, User
 from labeling.selectors import annotations as reads
 from labeling.selectors import queues as queue_reads
-from labeling.services import annotations, drafts, projects, queues, slots
+from labeling.services import annotations, drafts, projects, queues, skips, slots
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -101,7 +101,7 @@ class TestUndo:
         with pytest.raises(Conflict, match="corrected"):
             annotations.undo(slot, lease=str(slot.lease), by=ann)
         skipped = took(queue, ann)
-        slots.skip(skipped, lease=str(skipped.lease), reason="other", by=ann)
+        skips.skip(skipped, lease=str(skipped.lease), reason="other", by=ann)
         with pytest.raises(Conflict, match="skipped"):
             annotations.undo(skipped, lease=str(skipped.lease), by=ann)
         last = submitted(queue, ann)

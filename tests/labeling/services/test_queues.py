@@ -15,7 +15,7 @@ from labeling import questions
 from labeling.errors import Conflict, Invalid
 from labeling.importing import PromptLine, Rejected
 from labeling.models import Annotation, Draft, Event, Slot, SlotState, Task, TaskState
-from labeling.services import drafts, prompts, queues, slots
+from labeling.services import drafts, prompts, queues, skips, slots
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -111,7 +111,7 @@ def test_a_skip_after_the_overlap_was_lowered_opens_no_seat_too_many() -> None:
     held = slots.take_next(queue, by=people[1])
     assert held is not None
     queues.change(queue, overlap=1, by=make.manager(project))
-    slots.skip(held, lease=str(held.lease), reason="other", by=people[1])
+    skips.skip(held, lease=str(held.lease), reason="other", by=people[1])
     assert seats(queue.tasks.get()) == 1
     assert queue.tasks.get().state == TaskState.DONE
 
@@ -168,8 +168,8 @@ def test_a_closed_seat_hands_its_draft_to_the_log() -> None:
     other = Slot.objects.get(state="open")
     Draft.objects.create(slot=other, annotator=ann, answers={"response": {"text": "More"}})
     queues.change(queue, overlap=1, by=make.manager(project))
-    event = Event.objects.filter(verb="queue.changed").latest("pk")
-    assert event.data["closed_drafts"] == [{"annotator": ann.pk, "answers": {"response": {"text": "More"}}}]
+    event = Event.objects.filter(verb="queue.seats_closed").latest("pk")
+    assert event.data["drafts"] == [{"annotator": ann.pk, "answers": {"response": {"text": "More"}}}]
 
 
 @pytest.mark.parametrize("how", ["given back", "run out"])

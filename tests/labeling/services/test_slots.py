@@ -10,7 +10,7 @@ from django.utils import timezone
 from labeling.errors import Conflict, Invalid, InvalidAnswers, LeaseLost, StaleDraft
 from labeling.models import Annotation, Draft, Event, Queue, Slot, SlotState, Task, TaskState, User
 from labeling.selectors import slots as slot_reads
-from labeling.services import annotations, drafts, projects, queues, slots
+from labeling.services import annotations, drafts, projects, queues, skips, slots
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -194,13 +194,13 @@ def test_a_wrong_lease_is_refused(queue: Queue, ann: User, lease: str) -> None:
 def test_somebody_elses_lease_is_refused(queue: Queue, ann: User, ben: User) -> None:
     slot = took(queue, ann)
     with pytest.raises(LeaseLost):
-        slots.skip(slot, lease=str(slot.lease), reason="other", by=ben)
+        skips.skip(slot, lease=str(slot.lease), reason="other", by=ben)
 
 
 def test_a_skip_keeps_its_row_and_opens_a_fresh_seat(queue: Queue, ann: User, ben: User) -> None:
     slot = took(queue, ann)
-    slots.skip(slot, lease=str(slot.lease), reason="language", comment="Is this Frisian?", by=ann)
-    slots.skip(slot, lease=str(slot.lease), reason="language", by=ann)  # sent again
+    skips.skip(slot, lease=str(slot.lease), reason="language", comment="Is this Frisian?", by=ann)
+    skips.skip(slot, lease=str(slot.lease), reason="language", by=ann)  # sent again
     slot.refresh_from_db()
     assert (slot.state, slot.skip_reason, slot.skip_comment) == (SlotState.SKIPPED, "language", "Is this Frisian?")
     seats = Slot.objects.filter(task=slot.task).exclude(state=SlotState.SKIPPED)
@@ -212,7 +212,7 @@ def test_a_skip_keeps_its_row_and_opens_a_fresh_seat(queue: Queue, ann: User, be
 def test_a_skip_needs_a_reason(queue: Queue, ann: User) -> None:
     slot = took(queue, ann)
     with pytest.raises(Invalid) as refused:
-        slots.skip(slot, lease=str(slot.lease), reason="", by=ann)
+        skips.skip(slot, lease=str(slot.lease), reason="", by=ann)
     assert refused.value.errors[0].path == "reason"
 
 
@@ -220,7 +220,7 @@ def test_a_submitted_slot_cannot_be_skipped_nor_drafted(queue: Queue, ann: User)
     slot = took(queue, ann)
     make.answered(slot, ann, {"response": {"text": "Done."}})
     with pytest.raises(Conflict):
-        slots.skip(slot, lease=str(slot.lease), reason="other", by=ann)
+        skips.skip(slot, lease=str(slot.lease), reason="other", by=ann)
     with pytest.raises(Conflict):
         drafts.save(slot, {}, lease=str(slot.lease), revision=0, by=ann)
 

@@ -10,7 +10,7 @@ from django.test import Client
 
 from labeling.importing.base import parse
 from labeling.models import Candidate, Project, Prompt, PromptImport, User
-from labeling.services import prompts, slots
+from labeling.services import prompts, skips, slots
 from tests import make
 
 GOOD = b'{"prompt": "One?", "external_id": "1"}\n{"prompt": "Two?", "external_id": "2", "batch": "b & c"}\n'
@@ -115,7 +115,7 @@ def test_a_prompt_shows_candidates_with_provenance_and_every_answer(
     make.written(writing, ann, "Rain.\n\n**On** the roof.")
     slot = slots.take_next(ranking, by=alice)
     assert slot is not None
-    slots.skip(slot, lease=str(slot.lease), reason="unclear", comment="What roof?", by=alice)
+    skips.skip(slot, lease=str(slot.lease), reason="unclear", comment="What roof?", by=alice)
     shown = client.get(f"/projects/haiku/prompts/{project.prompts.get().pk}/").content.decode()
     best = list(Candidate.objects.order_by("pk").values_list("text", flat=True)).index("Answer 1 to 0") + 1
     assert f"<li>Candidate {best}</li><li>Candidate {3 - best}</li>" in shown

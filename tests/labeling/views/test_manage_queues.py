@@ -9,7 +9,7 @@ from django.test import Client
 
 from labeling.models import Project, Queue, Slot, User
 from labeling.questions import PRESETS
-from labeling.services import locks, slots
+from labeling.services import locks, skips, slots
 from tests import make
 
 NEW = {"name": "Write", "preset": "demonstrations", "overlap": 2, "lease_minutes": 20, "priority": 0, "state": "open"}
@@ -89,7 +89,7 @@ def test_a_queue_shows_how_far_it_is_and_who_holds_what(
     skipped = slots.take_next(queue, by=alice)
     assert held is not None
     assert skipped is not None
-    slots.skip(skipped, lease=str(skipped.lease), reason="expertise", by=alice)
+    skips.skip(skipped, lease=str(skipped.lease), reason="expertise", by=alice)
     shown = client.get(f"/projects/haiku/queues/{queue.pk}/").content.decode()
     assert "1 of 6 submitted, 1 in hand, 4 open" in shown
     assert "I do not know enough about this" in shown
@@ -103,7 +103,7 @@ def test_settings_change_while_people_work(client: Client, ann: User, project: P
     make.imported(project, 2)
     queue = make.queue(project)
     make.written(queue, ann)
-    client.post(f"/projects/haiku/queues/{queue.pk}/", settings(queue, overlap=3, name="More", priority=4))
+    client.post(f"/projects/haiku/queues/{queue.pk}/settings/", settings(queue, overlap=3, name="More", priority=4))
     queue.refresh_from_db()
     assert (queue.overlap, queue.name, queue.priority) == (3, "More", 4)
     assert Slot.objects.filter(queue=queue).count() == 6
@@ -120,23 +120,25 @@ def test_a_button_undoes_nothing_that_another_manager_changes_meanwhile(
         hold(held)
 
     monkeypatch.setattr(locks, "hold_queues", meanwhile)
-    client.post(f"/projects/haiku/queues/{queue.pk}/", {"state": "paused"})
+    client.post(f"/projects/haiku/queues/{queue.pk}/settings/", {"state": "paused"})
     queue.refresh_from_db()
     assert (queue.state, queue.overlap, queue.name) == ("paused", 3, "More")
 
 
 def test_one_button_pauses_and_leaves_the_rest_alone(client: Client, project: Project) -> None:
     queue = make.queue(project, overlap=3, lease_minutes=7)
-    client.post(f"/projects/haiku/queues/{queue.pk}/", {"state": "paused"})
+    client.post(f"/projects/haiku/queues/{queue.pk}/settings/", {"state": "paused"})
     queue.refresh_from_db()
     assert (queue.state, queue.overlap, queue.lease_minutes) == ("paused", 3, 7)
-    wrong = client.post(f"/projects/haiku/queues/{queue.pk}/", {"state": "ajar"})
-    assert wrong.status_code == 422
+    wrong = client.post(f"/projects/haiku/queues/{queue.pk}/settings/", {"state": "ajar"}, follow=True)
+    assert "Choose one of: open, paused, closed." in wrong.content.decode()
+    queue.refresh_from_db()
+    assert queue.state == "paused"
 
 
 def test_a_wrong_setting_changes_nothing_and_is_kept_in_its_field(client: Client, project: Project) -> None:
     queue = make.queue(project)
-    answer = client.post(f"/projects/haiku/queues/{queue.pk}/", settings(queue, overlap=500, name="New name"))
+    answer = client.post(f"/projects/haiku/queues/{queue.pk}/settings/", settings(queue, overlap=500, name="New name"))
     assert answer.status_code == 422
     assert 'value="500"' in answer.content.decode()
     queue.refresh_from_db()
@@ -148,7 +150,7 @@ def test_only_managers_change_a_queue(ann: User, project: Project) -> None:
     for user, status in ((ann, 403), (make.person("charlie"), 404)):
         client = Client()
         client.force_login(user)
-        assert client.post(f"/projects/haiku/queues/{queue.pk}/", {"state": "closed"}).status_code == status
+        assert client.post(f"/projects/haiku/queues/{queue.pk}/settings/", {"state": "closed"}).status_code == status
         assert client.post("/projects/haiku/queues/new/", NEW).status_code == status
     assert Queue.objects.get().state == "open"
 
@@ -160,7 +162,7 @@ def test_a_queue_of_another_project_is_not_found_here(client: Client, ann: User,
     slot = slots.take_next(there, by=alice)
     assert slot is not None
     assert client.get(f"/projects/haiku/queues/{there.pk}/").status_code == 404
-    assert client.post(f"/projects/haiku/queues/{there.pk}/", {"state": "closed"}).status_code == 404
+    assert client.post(f"/projects/haiku/queues/{there.pk}/settings/", {"state": "closed"}).status_code == 404
     for queue in (there, here):
         assert client.post(f"/projects/haiku/queues/{queue.pk}/slots/{slot.pk}/release/").status_code == 404
     assert Slot.objects.get(pk=slot.pk).state == "leased"

@@ -1,4 +1,5 @@
 // Keeps a part of a page fresh while somebody looks at it: fetches the page again and swaps this element, by its id.
+// What is no longer to be refreshed has come to its end, and the whole page is loaded once more.
 import { Controller } from "../../vendor/stimulus.js";
 
 export default class extends Controller {
@@ -21,6 +22,7 @@ export default class extends Controller {
       const page = new DOMParser().parseFromString(await response.text(), "text/html");
       const fresh = page.getElementById(this.element.id);
       if (!fresh) this.element.removeAttribute("data-controller");
+      else if (!fresh.dataset.controller?.split(" ").includes("refresh")) location.reload();
       else if (fresh.innerHTML !== this.served) {
         this.served = fresh.innerHTML;
         this.element.replaceChildren(...document.adoptNode(fresh).childNodes);

@@ -1,0 +1,228 @@
+"""Claiming a seat: the one statement that gives out work, and what others have to be told so that it stays exact."""
+
+from __future__ import annotations
+
+import uuid
+from datetime import timedelta
+from typing import Any
+
+import psycopg
+from django.db import connection
+from django.utils import timezone
+
+from labeling.models import Queue, Slot, User
+
+# How long a slot is kept for after the one in hand, unless the page that asked for it asks again: short, because a
+# page that was closed cannot say so in every case.
+AHEAD_LEASE = timedelta(minutes=2)
+# A bookmark that is older is not trusted: openings are kept a little longer than this.
+FORGOTTEN = timedelta(days=3)
+OPENINGS_KEPT = timedelta(days=4)
+
+# One statement judges, picks and leases. Who may take (`who`: the queue is open, the person is named, skilled and below
+# the caps) is decided where the seat is taken, so that nothing can change between. Then it looks, in this order, for a
+# seat that was handed to the person, an overdue lease (the oldest work), a seat that opened again, and the next one in
+# the order of offer from the person's bookmark on (see Bookmark). SKIP LOCKED lets any number of takers do so at once.
+#
+# It must cost the same with a thousand tasks and with a million, at the beginning of a queue and near its end, for a
+# new person and for one who has answered a hundred thousand. Hence the shape: each look is a walk along one index that
+# ends at the first seat that fits, `OFFSET 0` keeps each NOT EXISTS a probe of the (task, annotator) index instead of a
+# join over everything the person has ever done, and the bookmark keeps the walk from passing the same seats twice.
+# tests/labeling/services/test_plan.py holds the plan.
+_MET = """
+    SELECT 1 FROM labeling_slot mine WHERE mine.task_id = s.task_id AND mine.annotator_id = %(annotator)s OFFSET 0
+"""
+_READS = """
+    ((SELECT languages FROM who) IS NULL OR s.language = ''
+     OR s.language = ANY((SELECT languages FROM who)::varchar[])
+     OR split_part(s.language, '-', 1) = ANY((SELECT languages FROM who)::varchar[]))
+"""
+_FITS = f"s.reserved_for_id IS NULL AND {_READS} AND NOT EXISTS ({_MET})"
+_MAY_TAKE = """
+    (q.open_to = 'members' OR EXISTS (
+        SELECT 1 FROM labeling_queueperson named WHERE named.queue_id = q.id AND named.user_id = %(annotator)s))
+    AND NOT EXISTS (
+        SELECT 1 FROM jsonb_each(q.skills) need
+        WHERE COALESCE((m.skills ->> need.key)::int, 0) < (need.value)::int)
+    AND (q.most_in_all IS NULL OR q.most_in_all > (
+        SELECT COALESCE(sum(c.submitted), 0) FROM labeling_person_count c
+        WHERE c.queue_id = q.id AND c.annotator_id = %(annotator)s
+    ) + (SELECT count(*) FROM labeling_slot h
+         WHERE h.queue_id = q.id AND h.annotator_id = %(annotator)s AND h.state = 'leased'))
+    AND (q.most_per_day IS NULL OR q.most_per_day > (
+        SELECT COALESCE(sum(c.submitted), 0) FROM labeling_person_count c
+        WHERE c.queue_id = q.id AND c.annotator_id = %(annotator)s AND c.day = (%(now)s AT TIME ZONE 'UTC')::date
+    ) + (SELECT count(*) FROM labeling_slot h
+         WHERE h.queue_id = q.id AND h.annotator_id = %(annotator)s AND h.state = 'leased'))
+"""
+# Everything before it is over: whatever is not seen now comes in transactions with this number or a higher one.
+_HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
+THIS_XID = "pg_current_xact_id()::text::bigint"
+_LAST_PLACE = 2**63 - 1
+
+TAKE = f"""
+WITH who AS MATERIALIZED (
+    SELECT q.id, q.project_id, q.form_id, q.lease_minutes, q.ordering,
+           CASE WHEN q.by_language THEN m.languages END AS languages,
+           (SELECT g.id FROM labeling_guidelinesversion g WHERE g.project_id = q.project_id
+            ORDER BY g.number DESC LIMIT 1) AS guidelines_id
+    FROM labeling_queue q
+    LEFT JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = %(annotator)s
+    WHERE q.id = %(queue)s AND q.state = 'open' AND {_MAY_TAKE}
+), mark AS MATERIALIZED (
+    SELECT b.after, b.horizon FROM labeling_bookmark b
+    WHERE b.queue_id = %(queue)s AND b.annotator_id = %(annotator)s
+      AND b.languages IS NOT DISTINCT FROM (SELECT languages FROM who) AND b.seen_at > %(forgotten)s
+), start AS MATERIALIZED (
+    SELECT mark.horizon, LEAST(mark.after, (
+        SELECT min(o.place) FROM labeling_opening o
+        WHERE o.queue_id = %(queue)s AND o.xid >= mark.horizon
+          AND (o.annotator_id IS NULL OR o.annotator_id = %(annotator)s)
+    )) AS place FROM mark
+), handed AS (
+    SELECT s.id FROM labeling_slot s
+    WHERE s.reserved_for_id = %(annotator)s AND s.queue_id = (SELECT id FROM who) AND s.state = 'open'
+      AND NOT EXISTS ({_MET})
+    ORDER BY s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+), overdue AS (
+    SELECT s.id, s.task_id, s.annotator_id FROM labeling_slot s
+    WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'leased' AND s.lease_expires_at < %(now)s
+      AND NOT EXISTS (SELECT 1 FROM handed) AND {_FITS}
+      -- A seat that is one too many since the overlap was lowered is its holder's to finish, and nobody else's.
+      AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
+          <= (SELECT overlap FROM labeling_task t WHERE t.id = s.task_id AND t.state <> 'retired')
+    ORDER BY s.lease_expires_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+), reopened AS (
+    -- `+ 0` keeps it off the index of places, along which it would walk past everything that the person has met.
+    SELECT s.id FROM labeling_slot s
+    WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open'
+      AND s.reopened_xid >= (SELECT horizon FROM start) AND s.place + 0 < (SELECT place FROM start)
+      AND NOT EXISTS (SELECT 1 FROM handed) AND NOT EXISTS (SELECT 1 FROM overdue) AND {_FITS}
+    ORDER BY s.place + 0 LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+), fresh AS (
+    SELECT s.id FROM labeling_slot s
+    WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open'
+      AND s.place >= COALESCE((SELECT place FROM start), 0)
+      AND NOT EXISTS (SELECT 1 FROM handed) AND NOT EXISTS (SELECT 1 FROM overdue)
+      AND NOT EXISTS (SELECT 1 FROM reopened) AND {_FITS}
+    ORDER BY s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+), picked AS (
+    SELECT id FROM handed UNION ALL SELECT id FROM overdue
+    UNION ALL SELECT id FROM reopened UNION ALL SELECT id FROM fresh
+), marked AS (
+    INSERT INTO labeling_bookmark (queue_id, annotator_id, after, horizon, languages, seen_at)
+    SELECT who.id, %(annotator)s,
+        -- Looked for without locks: a seat that somebody takes at this moment may yet stay open.
+        COALESCE((
+            SELECT s.place FROM labeling_slot s
+            WHERE s.queue_id = who.id AND s.state = 'open' AND s.place >= COALESCE((SELECT place FROM start), 0)
+              AND {_FITS}
+            ORDER BY s.place LIMIT 1
+        ), {_LAST_PLACE}),
+        -- Of those that opened again one may be left: the old horizon still holds, with the place that came since.
+        CASE WHEN EXISTS (
+            SELECT 1 FROM labeling_slot s
+            WHERE s.queue_id = who.id AND s.state = 'open'
+              AND s.reopened_xid >= (SELECT horizon FROM start) AND s.place + 0 < (SELECT place FROM start)
+              AND s.id NOT IN (SELECT id FROM picked) AND {_FITS}
+        ) THEN (SELECT horizon FROM start) ELSE {_HORIZON} END,
+        who.languages, %(now)s
+    FROM who
+    ON CONFLICT (queue_id, annotator_id) DO UPDATE SET
+        after = EXCLUDED.after, horizon = EXCLUDED.horizon, languages = EXCLUDED.languages, seen_at = EXCLUDED.seen_at
+), left_by AS (
+    -- Whose lease ran out has not met the task any more: its other seats are theirs to take again.
+    INSERT INTO labeling_opening (queue_id, xid, place, annotator_id, at)
+    SELECT %(queue)s, {THIS_XID}, min(other.place), overdue.annotator_id, %(now)s
+    FROM overdue JOIN labeling_slot other ON other.task_id = overdue.task_id AND other.state = 'open'
+    GROUP BY overdue.annotator_id
+), begun AS (
+    -- Where tasks that were begun come first, the other seats of this one move up; those that are being taken may stay.
+    UPDATE labeling_slot SET
+        place = labeling_place('finish', priority, task_id, seat, true), reopened_xid = {THIS_XID}
+    WHERE id IN (
+        SELECT other.id FROM labeling_slot other
+        WHERE (SELECT ordering FROM who) = 'finish' AND other.state = 'open'
+          AND other.task_id IN (SELECT task_id FROM labeling_slot WHERE id IN (SELECT id FROM picked))
+          AND other.id NOT IN (SELECT id FROM picked)
+          AND other.place <> labeling_place('finish', other.priority, other.task_id, other.seat, true)
+        FOR UPDATE SKIP LOCKED
+    )
+), told AS (
+    INSERT INTO labeling_event (project_id, actor_id, verb, target_type, target_id, data, created_at)
+    SELECT who.project_id, %(annotator)s, %(verb)s, 'slot', picked.id, '{{}}', %(now)s FROM picked, who
+)
+UPDATE labeling_slot SET
+    state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s, ahead = %(ahead)s,
+    lease_expires_at = %(now)s + CASE WHEN %(ahead)s THEN %(ahead_lease)s
+                                      ELSE make_interval(mins => (SELECT lease_minutes FROM who)) END,
+    form_id = (SELECT form_id FROM who), guidelines_id = (SELECT guidelines_id FROM who),
+    reopened_xid = NULL, reserved_for_id = NULL
+WHERE id = (SELECT id FROM picked)
+RETURNING {{columns}}, EXISTS (
+    SELECT 1 FROM labeling_draft d JOIN labeling_slot o ON o.id = d.slot_id
+    WHERE d.annotator_id = %(annotator)s AND o.task_id = labeling_slot.task_id AND o.id <> labeling_slot.id
+)
+"""  # noqa: S608 - our own constants
+
+
+def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] | None:
+    """Leases the next seat for a person: its slot, and whether a draft of theirs lies in another seat of the task.
+
+    None where there is none, or where they may take none. Raises IntegrityError when the same person asks twice at
+    once. Call it in a transaction.
+    """
+    now = timezone.now()
+    parameters = {
+        "queue": queue.pk,
+        "annotator": by.pk,
+        "lease": uuid.uuid4(),
+        "now": now,
+        "forgotten": now - FORGOTTEN,
+        "verb": "slot.kept" if ahead else "slot.taken",
+        "ahead": ahead,
+        "ahead_lease": AHEAD_LEASE,
+    }
+    fields = Slot._meta.concrete_fields
+    row = _prepared(TAKE.replace("{columns}", ", ".join(str(field.column) for field in fields)), parameters)
+    if row is None:
+        return None
+    slot = Slot.from_db(connection.alias, [str(field.attname) for field in fields], row[:-1])
+    slot.queue = queue
+    return slot, bool(row[-1])
+
+
+def _prepared(statement: str, parameters: dict[str, Any]) -> Any:
+    """The first row of a statement that PostgreSQL keeps prepared: to plan the claim takes longer than to run it.
+
+    Django binds parameters itself and never prepares, so this goes to its connection directly.
+    """
+    connection.ensure_connection()
+    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
+        return cursor.execute(statement, parameters, prepare=True).fetchone()
+
+
+def announce(queue_id: int, *, task_id: int | None = None, annotator_id: int | None = None) -> None:
+    """Says that seats may be open which were not before: any of a queue or those of one task; to all or to one person.
+
+    Call it in the transaction that opened them, for whatever opens seats without a `reopened_xid`, and where a person
+    has not met a task any more.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"""
+            INSERT INTO labeling_opening (queue_id, xid, place, annotator_id, at)
+            SELECT %(queue)s, {THIS_XID}, min(place), %(annotator)s, now()
+            FROM (SELECT 0::bigint AS place WHERE %(task)s::bigint IS NULL UNION ALL
+                  SELECT place FROM labeling_slot WHERE task_id = %(task)s AND state = 'open') opened
+            HAVING count(*) > 0
+            """,  # noqa: S608 - our own constant
+            {"queue": queue_id, "task": task_id, "annotator": annotator_id},
+        )
+
+
+def forget_openings() -> int:
+    """Takes away openings that no bookmark needs any more. Returns how many."""
+    with connection.cursor() as cursor:
+        cursor.execute("DELETE FROM labeling_opening WHERE at < %s", [timezone.now() - OPENINGS_KEPT])
+        return int(cursor.rowcount)

@@ -1,0 +1,114 @@
+"""What managers do with single tasks: retire them, open them again, hand them to somebody, move them elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+from django.db.models.expressions import RawSQL
+
+from labeling.errors import Conflict, Fault, Invalid
+from labeling.models import Membership, Queue, Slot, SlotState, Task, TaskState, User
+from labeling.services import claims, events, locks, seats, slots
+
+
+def _locked(task: Task) -> Task:
+    return Task.objects.select_for_update(of=("self",), no_key=True).select_related("queue__project").get(pk=task.pk)
+
+
+@transaction.atomic
+def retire(task: Task, *, by: User | None, reason: str = "") -> Task:
+    """Takes a task out of its queue: its open seats are closed. Answers stay, and what somebody holds they may finish.
+
+    A task that is retired already stays so. `by` is None where a rule did it.
+    """
+    task = _locked(task)
+    if task.state == TaskState.RETIRED:
+        return task
+    # Whoever takes one at this moment goes first, and keeps it.
+    free = list(
+        Slot.objects.select_for_update()
+        .filter(task=task, state=SlotState.OPEN)
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    drafts = slots.close_seats(free)
+    task.state = TaskState.RETIRED
+    task.save(update_fields=["state"])
+    events.record("task.retired", task, by=by, project=task.queue.project, reason=reason, drafts=drafts)
+    return task
+
+
+@transaction.atomic
+def reopen(task: Task, *, by: User) -> Task:
+    """Brings a retired task back, with the seats it lacks; of one that is done it asks for one answer more."""
+    task = _locked(task)
+    if task.state == TaskState.OPEN:
+        raise Conflict("This task is open.")
+    if task.state == TaskState.DONE:
+        task.overlap += 1
+    else:
+        task.overlap = max(task.overlap, task.queue.overlap)  # it may have been raised meanwhile
+    task.state = TaskState.OPEN
+    task.save(update_fields=["state", "overlap"])
+    seats.add_seats([task.pk])
+    task.refresh_from_db()
+    events.record("task.reopened", task, by=by, project=task.queue.project, overlap=task.overlap)
+    return task
+
+
+@transaction.atomic
+def hand(task: Task, *, to: User, by: User) -> Slot:
+    """Hands a free seat of a task to somebody: they get it as their next one, and nobody else gets it meanwhile.
+
+    Raises Invalid for somebody who is not in the project or has met the task, Conflict where no seat is free.
+    """
+    task = _locked(task)
+    if not Membership.objects.filter(project=task.queue.project_id, user=to).exists():
+        raise Invalid("They are not in the project.", errors=[Fault("to", "Add them as a member first.")])
+    if Slot.objects.filter(task=task, annotator=to).exists():
+        raise Invalid(f"{to} has met this task already.", errors=[Fault("to", "Nobody meets a task twice.")])
+    if Slot.objects.filter(task=task, reserved_for=to, state=SlotState.OPEN).exists():
+        raise Conflict(f"{to} gets this task already.")
+    free = Slot.objects.select_for_update(of=("self",)).filter(task=task, state=SlotState.OPEN).order_by("seat")
+    slot = free.filter(reserved_for=None).first() or free.first()
+    if slot is None:
+        raise Conflict("No seat of this task is free. Release one, or ask for one answer more.")
+    slot.reserved_for = to
+    slot.save(update_fields=["reserved_for"])
+    events.record("slot.handed", slot, by=by, project=task.queue.project, to=to.pk)
+    return slot
+
+
+@transaction.atomic
+def hand_to_anybody(slot: Slot, *, by: User) -> Slot:
+    """Takes back that a seat was handed to somebody who has not taken it yet."""
+    slot = Slot.objects.select_for_update(of=("self",)).select_related("queue__project").get(pk=slot.pk)
+    if slot.state != SlotState.OPEN or slot.reserved_for_id is None:
+        raise Conflict("This seat waits for nobody.")
+    before, slot.reserved_for = slot.reserved_for_id, None
+    slot.save(update_fields=["reserved_for"])
+    Slot.objects.filter(pk=slot.pk).update(reopened_xid=RawSQL(claims.THIS_XID, []))  # noqa: S611 - our own
+    events.record("slot.freed", slot, by=by, project=slot.queue.project, was_for=before)
+    return slot
+
+
+@transaction.atomic
+def move(task: Task, *, to: Queue, by: User | None, reason: str = "") -> int:
+    """Retires a task and opens one for its prompt in another queue of the project. Returns how many it opened: none
+    where the prompt has a task there already, or is not ready for that queue.
+    """
+    locks.share_queues(task.queue.project_id)
+    if to.project_id != task.queue.project_id or to.pk == task.queue_id:
+        raise Invalid("It cannot go there.", errors=[Fault("queue", "Choose another queue of the same project.")])
+    retire(task, by=by, reason=reason or f"moved to {to.slug}")
+    return seats.open_tasks(to.project, queue=to, prompt_ids=[task.prompt_id])
+
+
+def retire_all(tasks: Sequence[Task], *, by: User, reason: str = "") -> int:
+    """Retires several; returns how many were not retired before. Each is a transaction of its own."""
+    return sum(
+        retire(task, by=by, reason=reason).state == TaskState.RETIRED
+        for task in tasks
+        if task.state != TaskState.RETIRED
+    )

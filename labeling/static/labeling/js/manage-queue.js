@@ -1,0 +1,9 @@
+// The pages of a queue: what happens in it now, its skips, its settings.
+import { application } from "./app.js";
+import LiveController from "./controllers/live_controller.js";
+import NarrowController from "./controllers/narrow_controller.js";
+import TickController from "./controllers/tick_controller.js";
+
+application.register("live", LiveController);
+application.register("narrow", NarrowController);
+application.register("tick", TickController);

@@ -1,0 +1,170 @@
+"""What befalls a platform while people work on it: programs are killed under it, and managers change their minds."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+import signal
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import psutil
+import psycopg
+
+from tests.hammer.annotators import Line
+from tests.hammer.platform import Platform
+
+# What programs say when the database is taken from under them. Whatever else is in the log is a fault.
+_KILLED = re.compile(
+    r"terminating connection|server closed the connection|connection (is closed|was closed|is lost|pointer is NULL)"
+    r"|the connection is closed|recovery mode|starting up|shutting down|Connection refused|No such file or directory"
+    r"|connection (to server|failed)|not yet accepting connections|PoolTimeout|couldn't get a connection|Broken pipe"
+    r"|discarding closed connection|consuming input failed|sending query failed|closed unexpectedly"
+)
+_RAISED = re.compile(r"^[A-Za-z_][\w.]*(?:Error|Exception|Timeout|Detected|Shutdown|Canceled|Failure)(?:: .*)?$", re.M)
+_FRAME = re.compile(r'File "[^"]*/((?:labeling|workers|annotate)/[^"]*)", line (\d+)')
+# What came of it is told after it.
+_GOES_ON = re.compile(r"\s*(?:DETAIL|HINT|CONTEXT|\t.*)?\n\n(?:During handling of|The above exception was)")
+
+
+class Chaos:
+    """Each deed in its turn, in an order of its own, again and again."""
+
+    def __init__(self, platform: Platform, *, manager: str, project: str, queues: list[int], seed: int) -> None:
+        self.platform, self.project, self.queues = platform, project, queues
+        self.dice = random.Random(seed)
+        self.call = Line(platform.port, {"Authorization": f"Token {manager}"}, Counter())
+        self.deeds: Counter[str] = Counter()
+        self.wrong: list[str] = []
+        self.imported = 0
+        self.all: list[Callable[[], None]] = [
+            self.kill_a_web_process,
+            self.end_a_backend,
+            self.kill_a_backend,
+            self.kill_the_broker,
+            self.change_overlap,
+            self.change_ordering,
+            self.pause_for_a_moment,
+            self.touch_a_task,
+            self.import_prompts,
+        ]
+        self.deck: list[Callable[[], None]] = []
+
+    def enough(self) -> bool:
+        """Whether each has been done at least once."""
+        return len(self.deeds) == len(self.all)
+
+    def next(self) -> None:
+        """Does the next deed of the deck; a new one is shuffled when it is empty."""
+        if not self.deck:
+            self.deck = [*self.all, self.change_overlap, self.touch_a_task]
+            self.dice.shuffle(self.deck)
+        deed = self.deck.pop()
+        self.deeds[deed.__name__] += 1
+        deed()
+
+    def kill_a_web_process(self) -> None:
+        children = self.platform.web_processes()
+        if children:
+            try:
+                self.dice.choice(children).kill()
+            except psutil.NoSuchProcess:
+                pass
+
+    def _backends(self) -> list[int]:
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            rows = connection.execute(
+                "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+                " ORDER BY state = 'idle', random()"
+            ).fetchall()
+        return [row[0] for row in rows]
+
+    def end_a_backend(self) -> None:
+        for pid in self._backends()[:2]:
+            with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+                connection.execute("SELECT pg_terminate_backend(%s)", [pid])
+
+    def kill_a_backend(self) -> None:
+        """PostgreSQL then throws out everybody and starts again from its log."""
+        for pid in self._backends()[:1]:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                continue
+        server = self.platform.servers["postgres"]
+        time.sleep(0.05)  # until its other processes have heard of it, it would still answer
+        while not server.answers():
+            time.sleep(0.05)
+
+    def kill_the_broker(self) -> None:
+        self.platform.running["valkey"].kill()
+        self.platform.running["valkey"].wait()
+        self.platform.server("valkey")
+
+    def _manage(self, method: str, path: str, body: Any, *statuses: int) -> Any:
+        status, data, lost = self.call(method, path, body)
+        if status not in (200, 201, *statuses):
+            self.wrong.append(f"{method} {path} {body}: {status} {data}, after a try that was lost: {lost}")
+        return data
+
+    def _change(self, **settings: Any) -> None:
+        self._manage("PATCH", f"/api/queues/{self.dice.choice(self.queues)}/", settings)
+
+    def change_overlap(self) -> None:
+        self._change(overlap=self.dice.choice((1, 2, 3, 4)))
+
+    def change_ordering(self) -> None:
+        self._change(ordering=self.dice.choice(("oldest", "random", "finish", "spread")))
+
+    def pause_for_a_moment(self) -> None:
+        queue = self.dice.choice(self.queues)
+        for state in ("paused", "open"):
+            self._manage("PATCH", f"/api/queues/{queue}/", {"state": state})
+
+    def touch_a_task(self) -> None:
+        """Retires one, brings one back, moves one or hands one to somebody: whatever it is fit for."""
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            row = connection.execute("SELECT id, queue_id FROM labeling_task ORDER BY random() LIMIT 1").fetchone()
+            email = connection.execute(
+                "SELECT u.email FROM labeling_user u JOIN labeling_membership m ON m.user_id = u.id "
+                "WHERE m.role = 'annotator' ORDER BY random() LIMIT 1"
+            ).fetchone()
+        if row is None or email is None:
+            return
+        task, queue = row
+        other = next((one for one in self.queues if one != queue), None)
+        deeds: list[tuple[str, Any]] = [("retire", {"reason": "chaos"}), ("reopen", None), ("hand", {"to": email[0]})]
+        if other is not None:
+            deeds.append(("move", {"queue": other}))
+        verb, body = self.dice.choice(deeds)
+        self._manage("POST", f"/api/tasks/{task}/{verb}/", body, 400, 409)
+
+    def import_prompts(self) -> None:
+        first, self.imported = self.imported, self.imported + 3
+        lines = [{"prompt": f"And {n}?", "external_id": f"late{n}", "priority": n % 3} for n in range(first, first + 3)]
+        text = "".join(f"{line}\n".replace("'", '"') for line in lines).encode()
+        headers = {**self.call.headers, "Content-Type": "application/x-ndjson"}
+        line = Line(self.platform.port, headers, self.call.counts)
+        line.kind = "application/x-ndjson"
+        status, data, _ = line("POST", f"/api/projects/{self.project}/prompts/", text)
+        line.close()
+        if status != 200:
+            self.wrong.append(f"an import: {status} {data}")
+
+
+def faults_in(log: Path) -> Counter[str]:
+    """What was raised in the web processes that does not come of killing, with where it was, and how often."""
+    found: Counter[str] = Counter()
+    text = log.read_text(errors="replace")
+    for match in _RAISED.finditer(text):
+        if _KILLED.search(match[0]) or _GOES_ON.match(text, match.end()):
+            continue
+        frames = re.findall(
+            r'File "[^"]*/((?:labeling|workers|annotate)/[^"]*)", line (\d+)', text[: match.start()][-8000:]
+        )
+        found[f"{match[0][:300]} ({' > '.join(':'.join(frame) for frame in frames[-5:])})"] += 1
+    return found

@@ -1,0 +1,109 @@
+"""The claim's plan: steps along indexes, as many for who is far ahead as for who begins."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from django.db import connection, transaction
+from django.utils import timezone
+
+from labeling.models import Queue, Slot, User
+from labeling.services import claims, slots
+from tests import make
+
+# Committed: what a bookmark knows of transactions that are still running counts.
+pytestmark = pytest.mark.django_db(transaction=True)
+
+TASKS = 3000
+FILL = """
+INSERT INTO labeling_prompt (project_id, key, external_id, messages, context, batch, priority, tags, language, metadata,
+    gold, content_hash, line_hash, normal_hash, created_at, candidates_count, candidates_awaited)
+SELECT %(project)s, 'id:f' || n, 'f' || n, '[]', '[]', '', 0, '{}', '', '{}', '{}', '', '', gen_random_uuid(), now(),
+    0, 0
+FROM generate_series(1, %(tasks)s) n;
+INSERT INTO labeling_task (queue_id, prompt_id, candidate_ids, overlap, state, created_at)
+SELECT %(queue)s, id, '{}', 3, 'open', now() FROM labeling_prompt WHERE external_id LIKE 'f%%' ORDER BY id;
+INSERT INTO labeling_slot (queue_id, task_id, seat, priority, place, candidate_order, state, skip_reason, skip_comment)
+SELECT %(queue)s, t.id, seat, 0, labeling_place('oldest', 0, t.id, seat, false), '{}', 'open', '', ''
+FROM labeling_task t, generate_series(1, 3) seat WHERE t.queue_id = %(queue)s ORDER BY t.id, seat;
+-- Somebody has answered all but the last tasks alone.
+UPDATE labeling_slot SET state = 'submitted', annotator_id = %(person)s, lease = gen_random_uuid(), finished_at = now()
+WHERE seat = 1 AND task_id IN (
+    SELECT id FROM labeling_task WHERE queue_id = %(queue)s ORDER BY id LIMIT %(tasks)s - 200);
+ANALYZE labeling_prompt; ANALYZE labeling_task; ANALYZE labeling_slot
+"""
+
+
+@pytest.fixture
+def ahead() -> User:
+    return make.person("ahead")
+
+
+@pytest.fixture
+def queue(ahead: User) -> Queue:
+    project = make.project(annotators=[ahead, make.person("new")])
+    made = make.queue(project, overlap=3)
+    with connection.cursor() as cursor:
+        for statement in FILL.split(";"):
+            cursor.execute(statement, {"project": project.pk, "queue": made.pk, "tasks": TASKS, "person": ahead.pk})
+    return made
+
+
+def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from nodes(part)
+
+
+@transaction.atomic
+def looked_at(queue: Queue, by: User) -> int:
+    """Claims a seat; how many seats were looked at, and fails where they were not found along an index."""
+    now = timezone.now()
+    parameters = {
+        "queue": queue.pk, "annotator": by.pk, "lease": uuid.uuid4(), "now": now, "forgotten": now - claims.FORGOTTEN,
+        "ahead": False, "ahead_lease": claims.AHEAD_LEASE, "verb": "slot.taken",
+    }  # fmt: skip
+    with psycopg.Cursor(connection.connection) as cursor:
+        statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + claims.TAKE.replace("{columns}", "id")
+        answer = cursor.execute(statement, parameters).fetchone()
+    assert answer is not None
+    (plan,) = json.loads(answer[0]) if isinstance(answer[0], str) else answer[0]
+    count = 0
+    for node in nodes(plan["Plan"]):
+        if node.get("Relation Name") == "labeling_slot" and node["Node Type"] != "ModifyTable":
+            assert node["Node Type"] in ("Index Scan", "Index Only Scan", "Bitmap Heap Scan"), node
+            rows = node["Actual Rows"] + node.get("Rows Removed by Filter", 0)
+            count += int(rows * node["Actual Loops"])
+    return count
+
+
+def finish(by: User) -> None:
+    Slot.objects.filter(annotator=by, state="leased").update(state="submitted", finished_at=timezone.now())
+
+
+def test_who_begins_takes_a_step(queue: Queue) -> None:
+    assert looked_at(queue, User.objects.get(email__startswith="new")) < 30
+
+
+def test_who_is_far_ahead_takes_as_many(queue: Queue, ahead: User) -> None:
+    slot = slots.take_next(queue, by=ahead)  # the first time it walks past all that it has met
+    assert slot is not None
+    finish(ahead)
+    assert looked_at(queue, ahead) < 30
+    finish(ahead)
+    # A seat that opens again before does not bring the walk back.
+    released = slots.take_next(queue, by=User.objects.get(email__startswith="new"))
+    assert released is not None
+    slots.release(released, by=make.manager(queue.project))
+    assert looked_at(queue, ahead) < 30
+
+
+def test_who_has_met_all_that_is_left_takes_no_walk(queue: Queue, ahead: User) -> None:
+    Slot.objects.filter(queue=queue, state="open", seat=1).update(
+        state="submitted", annotator=ahead, lease=uuid.uuid4(), finished_at=timezone.now()
+    )
+    assert slots.take_next(queue, by=ahead) is None
+    assert looked_at(queue, ahead) < 30
