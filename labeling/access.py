@@ -6,6 +6,8 @@ asked gets NotAllowed, in words.
 
 from __future__ import annotations
 
+from typing import cast
+
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import QuerySet
 
@@ -14,6 +16,7 @@ from labeling.models import (
     Annotation,
     ApiToken,
     DuplicateGroup,
+    FormVersion,
     Membership,
     Project,
     Prompt,
@@ -24,24 +27,61 @@ from labeling.models import (
     Task,
     User,
 )
+from labeling.prepared import Statement
 
 Person = User | AnonymousUser
 
+_QUEUE = Statement(
+    """
+    SELECT {queue}, {project}, {form}, member.role
+    FROM labeling_queue queue
+    JOIN labeling_project project ON project.id = queue.project_id AND project.archived_at IS NULL
+    LEFT JOIN labeling_formversion form ON form.id = queue.form_id
+    LEFT JOIN labeling_membership member ON member.project_id = project.id AND member.user_id = %(person)s
+    WHERE queue.id = %(queue)s
+    """,
+    queue=Queue,
+    project=Project,
+    form=FormVersion,
+)
+_SLOT = Statement(
+    """
+    SELECT {slot}, {queue}, {project}, member.role
+    FROM labeling_slot slot
+    JOIN labeling_queue queue ON queue.id = slot.queue_id
+    JOIN labeling_project project ON project.id = queue.project_id AND project.archived_at IS NULL
+    LEFT JOIN labeling_membership member ON member.project_id = project.id AND member.user_id = %(person)s
+    WHERE slot.id = %(slot)s
+    """,
+    slot=Slot,
+    queue=Queue,
+    project=Project,
+)
 _RANK = {Role.ANNOTATOR: 0, Role.REVIEWER: 1, Role.MANAGER: 2}
 
 
 def role_in(user: Person, project: Project) -> Role | None:
     """The person's role in the project; superusers count as managers everywhere. None for an outsider."""
+    given = None
+    if isinstance(user, User) and user.is_active and not user.is_superuser:
+        given = Membership.objects.filter(project=project, user=user).values_list("role", flat=True).first()
+    return _role(user, given)
+
+
+def _role(user: Person, given: str | None) -> Role | None:
+    """The role of somebody whose membership says `given`, None for none."""
     if not isinstance(user, User) or not user.is_active:
         return None
     if user.is_superuser:
         return Role.MANAGER
-    membership = Membership.objects.filter(project=project, user=user).first()
-    return Role(membership.role) if membership else None
+    return Role(given) if given else None
 
 
 def _admit(user: Person, project: Project, least: Role, what: str) -> None:
-    role = role_in(user, project)
+    _check(role_in(user, project), project, least, what)
+
+
+def _check(role: Role | None, project: Project, least: Role, what: str) -> None:
     if role is None:
         raise NotFound(f"There is no such {what}.")
     if _RANK[role] < _RANK[least]:
@@ -76,22 +116,22 @@ def get_project(user: Person, slug: str, *, least: Role = Role.ANNOTATOR) -> Pro
 
 def get_queue(user: Person, queue_id: int, *, least: Role = Role.ANNOTATOR) -> Queue:
     """The queue, if the person has at least the role `least` in its project. Raises NotFound or NotAllowed."""
-    queues = Queue.objects.select_related("project", "form").filter(project__archived_at__isnull=True)
-    queue = queues.filter(pk=queue_id).first()
-    if queue is None:
+    found = _QUEUE.first(queue=queue_id, person=user.pk) if queue_id < 2**63 else None
+    if found is None:
         raise NotFound("There is no such queue.")
-    _admit(user, queue.project, least, "queue")
-    return queue
+    queue, queue.project, queue.form, role = found
+    _check(_role(user, role), queue.project, least, "queue")
+    return cast(Queue, queue)
 
 
 def get_held_slot(user: Person, slot_id: int) -> Slot:
     """A slot to write to, for members of its project. Whether they still hold it is for the lease to say."""
-    slots = Slot.objects.select_related("queue__project").filter(queue__project__archived_at__isnull=True)
-    slot = slots.filter(pk=slot_id).first()
-    if slot is None:
+    found = _SLOT.first(slot=slot_id, person=user.pk) if slot_id < 2**63 else None
+    if found is None:
         raise NotFound("There is no such slot.")
-    _admit(user, slot.queue.project, Role.ANNOTATOR, "slot")
-    return slot
+    slot, slot.queue, slot.queue.project, role = found
+    _check(_role(user, role), slot.queue.project, Role.ANNOTATOR, "slot")
+    return cast(Slot, slot)
 
 
 def get_slot(user: Person, slot_id: int) -> Slot:

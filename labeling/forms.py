@@ -21,6 +21,7 @@ from labeling.models import Membership, OpenTo, Ordering, Project, Queue, QueueP
 from labeling.questions import PRESETS
 from labeling.services.projects import MAX_GUIDELINES
 from labeling.services.queue_settings import DAYS, MAX_LEASE_MINUTES, MAX_OVERLAP, SETTINGS
+from labeling.text import typed_number
 
 OWN_FORM = "own"
 
@@ -210,7 +211,7 @@ class Skills(forms.CharField):
             if not line.strip():
                 continue
             name, _, level = map(str.strip, line.rpartition(":") if ":" in line else (line, "", "1"))
-            if not name or not (level.isascii() and level.isdigit() and len(level) < 4):
+            if not name or typed_number(level, digits=3) is None:
                 raise forms.ValidationError(f"Line {number}: write it as “medicine: 2”.")
             if name in found:
                 raise forms.ValidationError(f"Line {number}: “{name}” is there twice.")
@@ -357,8 +358,8 @@ class QueueSettings(forms.Form):
         self.seen = json.dumps(self._as_stored()) if posted_seen is None else posted_seen
 
     def _add_hours(self, week: list[dict[str, Any]]) -> None:
-        sent = self.data.get("hours_rows", "")
-        number = int(sent) if sent.isascii() and sent.isdigit() and len(sent) < 3 else len(week) + 2
+        sent = typed_number(self.data.get("hours_rows", ""), digits=2)
+        number = len(week) + 2 if sent is None else sent
         self.rows = min(max(number, 1), max(_MOST_ROWS, len(week)))
         self._row_of: list[int] = []  # the row that each of the openings that were sent stands in
         days = [(day, day.title()) for day in DAYS]

@@ -40,6 +40,14 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def typed_number(text: str, *, digits: int = 18) -> int | None:
+    """The number that was sent as digits, 0 to 9 and nothing else; None for anything else, and for more digits.
+
+    Eighteen digits fit every key of the database; beyond 4300, Python itself refuses to read a number.
+    """
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= digits else None
+
+
 def typed(text: str) -> str:
     """A text as a field on a page holds it and gives it back: its lines end in line feeds."""
     return text.replace("\r\n", "\n").replace("\r", "\n")

@@ -12,6 +12,7 @@ from labeling.api.schema import describe, page_of
 from labeling.errors import Fault, Invalid
 from labeling.models import Project, Queue, Role
 from labeling.selectors import annotations as reads
+from labeling.text import typed_number
 
 
 class Annotations(ApiView):
@@ -40,8 +41,8 @@ class Annotations(ApiView):
 
 def _queue(project: Project, name: str) -> Queue:
     queue = project.queues.filter(slug=name).first()
-    if queue is None and name.isascii() and name.isdigit():
-        queue = project.queues.filter(pk=int(name)).first()
+    if queue is None and (number := typed_number(name)) is not None:
+        queue = project.queues.filter(pk=number).first()
     if queue is None:
         known = ", ".join(project.queues.values_list("slug", flat=True)) or "none"
         raise Invalid(f"There is no queue “{name}” in this project.", errors=[Fault("queue", f"Known: {known}.")])

@@ -14,6 +14,7 @@ from rest_framework.exceptions import UnsupportedMediaType
 from labeling.errors import Fault, Invalid
 from labeling.importing import SOURCES, PromptLine, Rejected
 from labeling.services import spool
+from labeling.text import typed_number
 
 # What a whole body of any kind may call itself. What it is in truth (gzip or not) is seen from its first bytes.
 _ANY = ("application/gzip", "application/octet-stream")
@@ -129,8 +130,7 @@ def open_upload(request: HttpRequest, source: str) -> Upload:
 
 def length_of(request: HttpRequest) -> int | None:
     """How many bytes a request announces; None where it does not say."""
-    length = request.headers.get("Content-Length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
+    return typed_number(request.headers.get("Content-Length", ""))
 
 
 def _body(request: HttpRequest) -> Body:

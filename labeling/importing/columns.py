@@ -109,7 +109,7 @@ def _tags(value: Any, name: str) -> Any:
     return [tag.strip() for tag in value.split("|") if tag.strip()]
 
 
-def _whole_number(value: Any, name: str) -> Any:
+def _typed_number(value: Any, name: str) -> Any:
     if isinstance(value, str) and _NUMBER.fullmatch(value.strip()):
         return int(value)
     # Tables in which some numbers are missing have them with a point.
@@ -123,7 +123,7 @@ _FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "system": _as_it_is,
     "context": _json,
     "batch": _as_it_is,
-    "priority": _whole_number,
+    "priority": _typed_number,
     "tags": _tags,
     "language": _as_it_is,
     "metadata": _json,

@@ -201,6 +201,33 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField("queue", "opening_from", models.BigIntegerField(blank=True, null=True)),
         migrations.AddField("queue", "following_from", models.BigIntegerField(blank=True, null=True)),
+        # Other indexes begin with these columns.
+        migrations.AlterField(
+            "slot",
+            "annotator",
+            models.ForeignKey(
+                blank=True,
+                db_index=False,
+                null=True,
+                on_delete=django.db.models.deletion.PROTECT,
+                related_name="slots",
+                to=settings.AUTH_USER_MODEL,
+            ),
+        ),
+        migrations.AlterField(
+            "slot",
+            "queue",
+            models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="slots", to="labeling.queue"
+            ),
+        ),
+        migrations.AlterField(
+            "task",
+            "queue",
+            models.ForeignKey(
+                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="tasks", to="labeling.queue"
+            ),
+        ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
         migrations.AddIndex(
             model_name="slot",
@@ -222,7 +249,7 @@ class Migration(migrations.Migration):
             model_name="slot",
             index=models.Index(
                 condition=models.Q(("reserved_for__isnull", False), ("state", "open")),
-                fields=["reserved_for", "queue"],
+                fields=["queue", "reserved_for"],
                 name="slot_reserved",
             ),
         ),

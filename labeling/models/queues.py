@@ -123,7 +123,7 @@ class TaskState(models.TextChoices):
 class Task(models.Model):
     """One prompt to be labelled in one queue, with the candidates that everyone who takes it judges."""
 
-    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="tasks")
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="tasks")
     prompt = models.ForeignKey("labeling.Prompt", on_delete=models.CASCADE, related_name="tasks")
     candidate_ids = ArrayField(models.BigIntegerField(), default=list, blank=True)
     overlap = models.PositiveSmallIntegerField(default=1)
@@ -173,7 +173,8 @@ class Slot(models.Model):
     the same submit sent again can be known and answered as before.
     """
 
-    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, related_name="slots")
+    # Each index is written with every step of a slot: those below that begin with a column stand for its own.
+    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="slots")
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
     seat = models.PositiveSmallIntegerField()
     # Copied from the prompt (and its batch), so that the next slot is one step along one index.
@@ -191,7 +192,7 @@ class Slot(models.Model):
     candidate_order = ArrayField(models.BigIntegerField(), default=list, blank=True)
     state = models.CharField(max_length=9, choices=SlotState, default=SlotState.OPEN)
     annotator = models.ForeignKey(
-        "labeling.User", on_delete=models.PROTECT, null=True, blank=True, related_name="slots"
+        "labeling.User", on_delete=models.PROTECT, null=True, blank=True, db_index=False, related_name="slots"
     )
     # What the holder was shown when the lease began; the annotation pins the same.
     form = models.ForeignKey(FormVersion, on_delete=models.PROTECT, null=True, db_index=False, related_name="+")
@@ -263,7 +264,7 @@ class Slot(models.Model):
             ),
             models.Index(fields=["queue", "id"], condition=Q(state="skipped"), name="slot_skipped"),
             models.Index(
-                fields=["reserved_for", "queue"],
+                fields=["queue", "reserved_for"],
                 condition=Q(state="open", reserved_for__isnull=False),
                 name="slot_reserved",
             ),

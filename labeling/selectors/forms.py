@@ -12,6 +12,7 @@ from labeling.errors import Fault, Invalid
 from labeling.models import FormVersion, Queue
 from labeling.questions import Config, Setting
 from labeling.selectors import counts as kept_counts
+from labeling.text import typed_number
 
 _CONDITION = re.compile(r"form\[(\d+)\]\.show_if\.question")
 
@@ -198,6 +199,5 @@ def versions(queue: Queue) -> list[Version]:
 
 def version(queue: Queue, number: str) -> FormVersion | None:
     """The version of a queue's form with this number, as it stands in an address."""
-    if not (number.isascii() and number.isdigit() and len(number) < 10):
-        return None
-    return FormVersion.objects.filter(queue=queue, number=int(number)).first()
+    known = typed_number(number, digits=9)
+    return None if known is None else FormVersion.objects.filter(queue=queue, number=known).first()

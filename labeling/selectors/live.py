@@ -32,6 +32,7 @@ from labeling.selectors import counts, standing
 from labeling.selectors.queue_words import skip_rules_in_words
 from labeling.selectors.queues import QueueCounts
 from labeling.selectors.standing import Standing
+from labeling.text import typed_number
 
 SHOWN = 200  # leases and waiting seats of a page
 DAYS = 14
@@ -323,10 +324,9 @@ class Deeds:
 
 def find_task(queue: Queue, number: str) -> Task:
     """The task of a queue with a number, as somebody typed it. Raises NotFound."""
-    known = number.isascii() and number.isdigit() and len(number) < 19
-    found = (
-        Task.objects.filter(queue=queue, pk=int(number)).select_related("queue", "prompt").first() if known else None
-    )
+    known = typed_number(number)
+    tasks = Task.objects.filter(queue=queue).select_related("queue", "prompt")
+    found = None if known is None else tasks.filter(pk=known).first()
     if found is None:
         raise NotFound(f"There is no task {number[:20]} in this queue.")
     return found

@@ -11,6 +11,7 @@ from labeling.models import GuidelinesVersion, Membership, Project, Role, SlotSt
 from labeling.selectors import counts as kept_counts
 from labeling.selectors import queues
 from labeling.selectors.queues import Progress
+from labeling.text import typed_number
 
 
 @dataclass(frozen=True)
@@ -92,5 +93,5 @@ def guidelines_versions(project: Project) -> QuerySet[GuidelinesVersion]:
 def guidelines(project: Project, number: str = "") -> GuidelinesVersion:
     """The guidelines of that number, or those in force where there is no such number."""
     versions = GuidelinesVersion.objects.filter(project=project).order_by("-number")
-    known = number.isascii() and number.isdigit() and len(number) < 10
-    return (versions.filter(number=int(number)).first() if known else None) or versions[:1].get()
+    known = typed_number(number, digits=9)
+    return (None if known is None else versions.filter(number=known).first()) or versions[:1].get()

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from labeling.models import Candidate, Project, Prompt
 from labeling.selectors.slots import ShownCandidate, key_at
+from labeling.text import typed_number
 
 OFFERED = 20
 LOOKED_AT = 1000  # prompts: the first of them are as good for a try as any of a million
@@ -83,8 +84,8 @@ def sample(project: Project, wanted: str, *, low: int, high: int) -> Sample:
         first = prompts.order_by("pk").values_list("pk", "candidates_count")[:LOOKED_AT]
         fitting = next((pk for pk, number in first if number >= low), None)
         return _of_prompt(prompts.get(pk=fitting), high) if fitting else _built_in(low, high)
-    known = wanted.isascii() and wanted.isdigit() and len(wanted) < 19
-    prompt = prompts.filter(pk=int(wanted)).first() if known else None
+    known = typed_number(wanted)
+    prompt = None if known is None else prompts.filter(pk=known).first()
     if prompt is None:
         return _built_in(low, high, "There is no such prompt; this one is made up.")
     if prompt.candidates_count < low:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from string import ascii_lowercase
 from typing import Any
 
-from labeling.models import Candidate, Draft, Slot, User
+from labeling.models import Candidate, Draft, FormVersion, GuidelinesVersion, Prompt, Slot, Task, User
+from labeling.prepared import Statement
 from labeling.questions import Shown
 
 
@@ -31,6 +32,8 @@ def candidate_ids_by_key(slot: Slot) -> dict[str, int]:
 
 def candidates(slot: Slot) -> list[ShownCandidate]:
     """The slot's candidates in the order that was drawn for it."""
+    if not slot.candidate_order:
+        return []
     texts = dict(Candidate.objects.filter(pk__in=slot.candidate_order).values_list("pk", "text"))
     return [
         ShownCandidate(key_at(place), key_at(place).upper(), texts[pk]) for place, pk in enumerate(slot.candidate_order)
@@ -47,10 +50,39 @@ def draft_of(slot: Slot, user: User) -> Draft | None:
     return Draft.objects.filter(slot=slot, annotator=user).first()
 
 
+_HELD = Statement(
+    """
+    SELECT {task}, {prompt}, {form}, {guidelines}, {draft}
+    FROM labeling_slot slot
+    JOIN labeling_task task ON task.id = slot.task_id
+    JOIN labeling_prompt prompt ON prompt.id = task.prompt_id
+    LEFT JOIN labeling_formversion form ON form.id = slot.form_id
+    LEFT JOIN labeling_guidelinesversion guidelines ON guidelines.id = slot.guidelines_id
+    LEFT JOIN labeling_draft draft ON draft.slot_id = slot.id AND draft.annotator_id = %(person)s
+    WHERE slot.id = %(slot)s
+    """,
+    task=Task,
+    prompt=Prompt,
+    form=FormVersion,
+    guidelines=GuidelinesVersion,
+    draft=Draft,
+)
+
+
+def with_draft(slot: Slot, user: User) -> Draft | None:
+    """Loads onto the slot what goes with it: task, prompt, form and guidelines. Returns the person's draft."""
+    row = _HELD.first(slot=slot.pk, person=user.pk)
+    if row is None:
+        raise Slot.DoesNotExist
+    draft: Draft | None
+    slot.task, slot.task.prompt, slot.form, slot.guidelines, draft = row
+    return draft
+
+
 def payload(slot: Slot, *, user: User) -> dict[str, Any]:
     """The slot as the contract gives it to its holder."""
+    draft = with_draft(slot, user)
     prompt = slot.task.prompt
-    draft = draft_of(slot, user)
     return {
         "slot": slot.pk,
         "lease": str(slot.lease),

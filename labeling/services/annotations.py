@@ -11,10 +11,12 @@ from django.db import IntegrityError, OperationalError, transaction
 from django.db.models import Max
 from django.utils import timezone
 from psycopg.errors import DeadlockDetected
+from psycopg.types.json import Jsonb
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid, InvalidAnswers, StaleDraft
 from labeling.models import Annotation, Draft, QueueState, Slot, SlotState, Task, TaskState, User
+from labeling.prepared import Statement
 from labeling.selectors import annotations as reads
 from labeling.selectors import slots as slot_reads
 from labeling.services import events, projects, slots
@@ -22,6 +24,38 @@ from labeling.services import events, projects, slots
 # How long a submit can be taken back, and how long the request for it may take.
 UNDO = timedelta(seconds=30)
 _GRACE = timedelta(seconds=10)
+
+
+# All that a submit writes, in one statement. The task's row is locked last: of two last submits at once, the second
+# then sees the first when it settles the task.
+_SUBMIT = Statement(
+    """
+    WITH made AS (
+        INSERT INTO labeling_annotation (slot_id, annotator_id, queue_id, version, answers, form_id, guidelines_id,
+                                         active_seconds, created_at)
+        SELECT %(slot)s, %(annotator)s, %(queue)s,
+               1 + COALESCE((SELECT max(version) FROM labeling_annotation WHERE slot_id = %(slot)s), 0),
+               %(answers)s, %(form)s, %(guidelines)s, %(active_seconds)s::float8, %(now)s
+        RETURNING *
+    ), finished AS (
+        UPDATE labeling_slot SET state = 'submitted', ahead = false, finished_at = %(now)s WHERE id = %(slot)s
+    ), typed AS (
+        DELETE FROM labeling_draft WHERE slot_id = %(slot)s AND annotator_id = %(annotator)s
+    ), met AS (
+        UPDATE labeling_membership SET guidelines_seen = %(number)s
+        WHERE project_id = %(project)s AND user_id = %(annotator)s AND guidelines_seen < %(number)s
+    ), told AS (
+        INSERT INTO labeling_event (project_id, actor_id, verb, target_type, target_id, data, created_at)
+        SELECT %(project)s, %(annotator)s, 'annotation.submitted', 'annotation', made.id,
+               jsonb_build_object('slot', made.slot_id), %(now)s
+        FROM made
+    ), task AS (
+        SELECT id FROM labeling_task WHERE id = %(task)s FOR NO KEY UPDATE
+    )
+    SELECT {made} FROM made, task
+    """,
+    made=Annotation,
+)
 
 
 def clean_seconds(value: Any) -> float | None:
@@ -62,23 +96,24 @@ def submit(
     if revision is not None:
         _check_newest_draft(slot, answers, revision, by=by)
     cleaned = questions.clean_answers(slot.form.questions, answers, slot_reads.shown(slot))
-    annotation = Annotation.objects.create(
-        slot=slot,
-        annotator=by,
-        queue=slot.queue,
-        version=_next_version(slot),
-        answers=cleaned,
-        form=slot.form,
-        guidelines=slot.guidelines,
+    row = _SUBMIT.first(
+        slot=slot.pk,
+        task=slot.task_id,
+        annotator=by.pk,
+        queue=slot.queue_id,
+        project=slot.queue.project_id,
+        form=slot.form.pk,
+        guidelines=slot.guidelines.pk,
+        number=slot.guidelines.number,
+        answers=Jsonb(cleaned),
         active_seconds=clean_seconds(active_seconds),
+        now=timezone.now(),
     )
-    slot.state, slot.ahead, slot.finished_at = SlotState.SUBMITTED, False, timezone.now()
-    slot.save(update_fields=["state", "ahead", "finished_at"])
-    Draft.objects.filter(slot=slot, annotator=by).delete()
-    # Two last submits at once must see each other: the lock on the task's row puts them in line.
-    slots.settle_task(Task.objects.select_for_update(no_key=True).get(pk=slot.task_id))
-    projects.meet_guidelines(slot.queue.project, slot.guidelines.number, by=by)
-    events.record("annotation.submitted", annotation, by=by, project=slot.queue.project, slot=slot.pk)
+    if row is None:
+        raise AssertionError("a slot has a task")
+    annotation: Annotation = row[0]
+    annotation.slot = slot
+    slots.settle_task(slot.task_id)
     return annotation, True
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import uuid
 from datetime import timedelta
-from typing import Any
 
-import psycopg
 from django.db import connection
 from django.utils import timezone
 
 from labeling.models import Queue, Slot, User
+from labeling.prepared import Statement
 
 # How long a slot is kept for after the one in hand, unless the page that asked for it asks again: short, because a
 # page that was closed cannot say so in every case.
@@ -60,7 +59,7 @@ _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 THIS_XID = "pg_current_xact_id()::text::bigint"
 _LAST_PLACE = 2**63 - 1
 
-TAKE = f"""
+_TAKE = f"""
 WITH who AS MATERIALIZED (
     SELECT q.id, q.project_id, q.form_id, q.lease_minutes, q.ordering,
            CASE WHEN q.by_language THEN m.languages END AS languages,
@@ -152,18 +151,19 @@ WITH who AS MATERIALIZED (
     INSERT INTO labeling_event (project_id, actor_id, verb, target_type, target_id, data, created_at)
     SELECT who.project_id, %(annotator)s, %(verb)s, 'slot', picked.id, '{{}}', %(now)s FROM picked, who
 )
-UPDATE labeling_slot SET
+UPDATE labeling_slot slot SET
     state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s, ahead = %(ahead)s,
     lease_expires_at = %(now)s + CASE WHEN %(ahead)s THEN %(ahead_lease)s
                                       ELSE make_interval(mins => (SELECT lease_minutes FROM who)) END,
     form_id = (SELECT form_id FROM who), guidelines_id = (SELECT guidelines_id FROM who),
     reopened_xid = NULL, reserved_for_id = NULL
 WHERE id = (SELECT id FROM picked)
-RETURNING {{columns}}, EXISTS (
+RETURNING {{slot}}, EXISTS (
     SELECT 1 FROM labeling_draft d JOIN labeling_slot o ON o.id = d.slot_id
-    WHERE d.annotator_id = %(annotator)s AND o.task_id = labeling_slot.task_id AND o.id <> labeling_slot.id
+    WHERE d.annotator_id = %(annotator)s AND o.task_id = slot.task_id AND o.id <> slot.id
 )
 """  # noqa: S608 - our own constants
+TAKE = Statement(_TAKE, slot=Slot)
 
 
 def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] | None:
@@ -183,23 +183,12 @@ def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] |
         "ahead": ahead,
         "ahead_lease": AHEAD_LEASE,
     }
-    fields = Slot._meta.concrete_fields
-    row = _prepared(TAKE.replace("{columns}", ", ".join(str(field.column) for field in fields)), parameters)
+    row = TAKE.first(**parameters)
     if row is None:
         return None
-    slot = Slot.from_db(connection.alias, [str(field.attname) for field in fields], row[:-1])
+    slot, left_a_draft = row
     slot.queue = queue
-    return slot, bool(row[-1])
-
-
-def _prepared(statement: str, parameters: dict[str, Any]) -> Any:
-    """The first row of a statement that PostgreSQL keeps prepared: to plan the claim takes longer than to run it.
-
-    Django binds parameters itself and never prepares, so this goes to its connection directly.
-    """
-    connection.ensure_connection()
-    with connection.wrap_database_errors, psycopg.Cursor(connection.connection) as cursor:
-        return cursor.execute(statement, parameters, prepare=True).fetchone()
+    return slot, left_a_draft
 
 
 def announce(queue_id: int, *, task_id: int | None = None, annotator_id: int | None = None) -> None:

@@ -53,7 +53,7 @@ def _open_fresh_seat(slot: Slot) -> None:
     task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
     seats = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
     if task.state == TaskState.RETIRED or seats >= task.overlap:
-        slots.settle_task(task)
+        slots.settle_task(task.pk)
         return
     with connection.cursor() as cursor:
         cursor.execute(

@@ -11,10 +11,53 @@ from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid, LeaseLost
-from labeling.models import Annotation, Draft, Queue, QueueState, Slot, SlotState, Task, TaskState, User
+from labeling.models import (
+    Annotation,
+    Draft,
+    FormVersion,
+    GuidelinesVersion,
+    Project,
+    Queue,
+    QueueState,
+    Slot,
+    SlotState,
+    Task,
+    TaskState,
+    User,
+)
 from labeling.models.queues import SlotQuerySet
+from labeling.prepared import Statement
 from labeling.services import claims, events
 from labeling.services.queue_settings import is_within_hours
+
+_MINE = Statement(
+    "SELECT {slot} FROM labeling_slot slot WHERE slot.queue_id = %(queue)s AND slot.annotator_id = %(annotator)s"
+    " AND slot.state = 'leased' FOR NO KEY UPDATE",
+    slot=Slot,
+)
+_LOCKED = Statement(
+    """
+    SELECT {slot}, {queue}, {project}, {form}, {guidelines}
+    FROM labeling_slot slot
+    JOIN labeling_queue queue ON queue.id = slot.queue_id
+    JOIN labeling_project project ON project.id = queue.project_id
+    LEFT JOIN labeling_formversion form ON form.id = slot.form_id
+    LEFT JOIN labeling_guidelinesversion guidelines ON guidelines.id = slot.guidelines_id
+    WHERE slot.id = %(slot)s FOR NO KEY UPDATE OF slot
+    """,
+    slot=Slot,
+    queue=Queue,
+    project=Project,
+    form=FormVersion,
+    guidelines=GuidelinesVersion,
+)
+_SETTLE = Statement(
+    """
+    UPDATE labeling_task SET state = 'done'
+    WHERE id = %(task)s AND state = 'open' AND NOT EXISTS (
+        SELECT 1 FROM labeling_slot slot WHERE slot.task_id = %(task)s AND slot.state IN ('open', 'leased'))
+    """
+)
 
 
 def lease_length(queue: Queue) -> timedelta:
@@ -48,7 +91,9 @@ def take_next(queue: Queue, *, by: User) -> Slot | None:
     for _ in range(2):
         try:
             with transaction.atomic():
-                mine = {slot.ahead: slot for slot in _mine(queue, by=by).select_for_update(no_key=True)}
+                mine = {slot.ahead: slot for (slot,) in _MINE.all(queue=queue.pk, annotator=by.pk)}
+                for slot in mine.values():
+                    slot.queue = queue
                 return _renewed(queue, mine) or _brought_up(queue, mine, by=by) or _lease_next(queue, by=by)
         except IntegrityError:
             # The same person asked twice at once: the other call has the lease, and the next look finds it.
@@ -78,10 +123,6 @@ def give_back_ahead(queue: Queue, *, lease: str | uuid.UUID | None = None, by: U
     slot = _kept(queue, by=by).select_for_update(no_key=True).first()
     if slot is not None and lease in (None, slot.lease, str(slot.lease)):
         release(slot, by=by)
-
-
-def _mine(queue: Queue, *, by: User) -> SlotQuerySet:
-    return Slot.objects.held_by(by.pk).filter(queue=queue)
 
 
 def _kept(queue: Queue, *, by: User) -> SlotQuerySet:
@@ -171,14 +212,11 @@ def locked(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
         raise Invalid(
             "The lease is not a token.", errors=[Fault("lease", "Send the lease as it was given.")]
         ) from error
-    found = (
-        Slot.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("queue__project")
-        .filter(pk=slot.pk)
-        .first()
-    )
-    if found is None or found.lease != token or found.annotator_id != by.pk:
+    row = _LOCKED.first(slot=slot.pk)
+    if row is None or row[0].lease != token or row[0].annotator_id != by.pk:
         raise LeaseLost("This task is no longer in your hands: your time on it ran out and it went to somebody else.")
+    found: Slot
+    found, found.queue, found.queue.project, found.form, found.guidelines = row
     return found
 
 
@@ -195,11 +233,11 @@ def close_seats(slot_ids: list[int]) -> list[dict[str, Any]]:
     return left
 
 
-def settle_task(task: Task) -> None:
-    """Marks a task done when no seat of it is open or held any more. Call it with the task's row locked."""
-    unfinished = Slot.objects.filter(task=task, state__in=[SlotState.OPEN, SlotState.LEASED])
-    if task.state == TaskState.OPEN and not unfinished.exists():
-        Task.objects.filter(pk=task.pk).update(state=TaskState.DONE)
+def settle_task(task_id: int) -> None:
+    """Marks a task done when no seat of it is open or held any more. Call it with the task's row locked before: two
+    last submits at once must see each other.
+    """
+    _SETTLE.run(task=task_id)
 
 
 @transaction.atomic
@@ -218,7 +256,7 @@ def release(slot: Slot, *, by: User) -> Slot:
         events.record(
             "slot.closed", slot, by=by, project=slot.queue.project, holder=holder, drafts=close_seats([slot.pk])
         )
-        settle_task(task)
+        settle_task(task.pk)
     else:
         slot.state, slot.annotator, slot.lease = SlotState.OPEN, None, None
         slot.lease_expires_at = slot.leased_at = None

@@ -12,6 +12,7 @@ from labeling.forms import DuplicatesForm, complain, posted
 from labeling.models import Role
 from labeling.selectors import duplicates as reads
 from labeling.services import duplicates
+from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
 
@@ -67,7 +68,7 @@ def judge(request: MemberRequest, slug: str, group_id: int) -> HttpResponse:
             duplicates.keep(group, by=request.user)
             messages.success(request, "All of them stay. They are not asked about again unless another prompt joins.")
         else:
-            ticked = [int(one) for one in request.POST.getlist("retire") if one.isascii() and one.isdigit()]
+            ticked = [pk for sent in request.POST.getlist("retire") if (pk := typed_number(sent)) is not None]
             left = duplicates.thin(group, retire=None if said == "first" else ticked, by=request.user)
             if left:
                 messages.info(request, f"{left:,} tasks are left to retire: press once more.")

@@ -12,6 +12,7 @@ from labeling.selectors import annotations as reads
 from labeling.selectors import slots as slot_reads
 from labeling.selectors.prompts import readable
 from labeling.services import annotations
+from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
 from labeling.views.task_page import correction_page, lost_page, read_posted
@@ -52,8 +53,7 @@ def correct(request: MemberRequest, queue_id: int, slot_id: int) -> HttpResponse
         }
         return render(request, "labeling/done.html", context)
     posted = read_posted(newest.form.questions, slot, request.POST)
-    number = request.POST.get("version", "")
-    version = int(number) if number.isascii() and number.isdigit() and len(number) < 10 else None
+    version = typed_number(request.POST.get("version", ""), digits=9)
     try:
         newest, made = annotations.revise(
             slot,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.conf import settings
 from django.contrib import messages
 from django.core.files.uploadedfile import UploadedFile
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.csrf import csrf_exempt, csrf_protect
@@ -17,6 +17,7 @@ from labeling.importing import SOURCES
 from labeling.models import Project, PromptImport, Role
 from labeling.selectors import imports as reads
 from labeling.services import imports, spool
+from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
 
@@ -28,7 +29,7 @@ def index(request: MemberRequest, slug: str) -> HttpResponse:
     """Sends a file in; shows those that were sent before, the newest first."""
     project = access.get_project(request.user, slug, least=Role.MANAGER)
     try:
-        spool.check_size(_announced(request))
+        spool.check_size(typed_number(request.headers.get("Content-Length", "")))
     except TooLarge as error:
         return _show(request, project, ImportForm(), refused=error.detail, status=413)
     return _take_in(request, project)
@@ -58,11 +59,6 @@ def _sent(request: MemberRequest, project: Project, form: ImportForm) -> PromptI
     )
     messages.success(request, f"{filename} is read. What became of its lines stands below.")
     return report.record
-
-
-def _announced(request: HttpRequest) -> int | None:
-    length = request.headers.get("Content-Length", "")
-    return int(length) if length.isascii() and length.isdigit() else None
 
 
 def _show(

@@ -13,6 +13,7 @@ from labeling.models import Slot
 from labeling.questions.base import MAX_TEXT
 from labeling.rendering import render_markdown
 from labeling.services import annotations, projects, skips, slots
+from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page
 from labeling.views.task_page import end_page, lost_page, page_ahead, posted_slot, progress, read_posted, task_page
 
@@ -42,7 +43,7 @@ def submit(request: MemberRequest, queue_id: int) -> HttpResponseBase:
             posted.final,
             lease=posted.lease,
             active_seconds=posted.seconds,
-            revision=_revision(request.POST.get("revision", "")),
+            revision=typed_number(request.POST.get("revision", ""), digits=9),
             by=request.user,
         )
     except StaleDraft as error:
@@ -54,10 +55,6 @@ def submit(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     except (LeaseLost, Conflict, Invalid) as error:
         return lost_page(request, slot.queue, error)
     return _go_on(request, slot)
-
-
-def _revision(raw: str) -> int | None:
-    return int(raw) if raw.isascii() and raw.isdigit() and len(raw) < 10 else None
 
 
 def _go_on(request: MemberRequest, slot: Slot) -> HttpResponseBase:
@@ -134,9 +131,9 @@ def undo(request: MemberRequest, queue_id: int) -> HttpResponseBase:
 def meet_guidelines(request: MemberRequest, slug: str) -> HttpResponseBase:
     """The person has read what changed in the guidelines."""
     project = access.get_project(request.user, slug)
-    number = request.POST.get("number", "")
-    if number.isascii() and number.isdigit() and len(number) < 10:
-        projects.meet_guidelines(project, int(number), by=request.user)
+    number = typed_number(request.POST.get("number", ""), digits=9)
+    if number is not None:
+        projects.meet_guidelines(project, number, by=request.user)
     return HttpResponse(status=204)
 
 

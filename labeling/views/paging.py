@@ -9,6 +9,8 @@ from typing import Generic, TypeVar
 from django.db.models import Model, QuerySet
 from django.http import QueryDict
 
+from labeling.text import typed_number
+
 M = TypeVar("M", bound=Model)
 SIZE = 50
 # How many rows are gone through for a page of what may be rare.
@@ -33,7 +35,7 @@ class KeyPage(Generic[M]):
 
 def key_page(rows: QuerySet[M], query: QueryDict, *, newest_first: bool = False, size: int = SIZE) -> KeyPage[M]:
     """The page of `rows` that the query string asks for by `after` or `before`, a key; the first one for nonsense."""
-    after, before = _key(query.get("after", "")), _key(query.get("before", ""))
+    after, before = typed_number(query.get("after", "")), typed_number(query.get("before", ""))
     backwards = before is not None and after is None
     if after is not None:
         rows = rows.filter(**{"pk__lt" if newest_first else "pk__gt": after})
@@ -60,7 +62,7 @@ def search_page(
     `find(low, high)` gives those that fit with keys from `low` to `high`. A page goes through LOOKED_AT rows at most,
     and the next one goes on there: what is rare takes more pages, but none takes longer.
     """
-    after, before = _key(query.get("after", "")), _key(query.get("before", ""))
+    after, before = typed_number(query.get("after", "")), typed_number(query.get("before", ""))
     backwards = before is not None and after is None
     order = "-pk" if backwards else "pk"
     low, high = 0, _LAST_KEY
@@ -84,10 +86,6 @@ def search_page(
     if more or not cut:
         return KeyPage(rows, to_before, to_after)
     return KeyPage(rows, to_before, to_after, looked_at=LOOKED_AT, further=to_before if backwards else to_after)
-
-
-def _key(text: str) -> int | None:
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 19 else None
 
 
 def _link(query: QueryDict, name: str, key: int) -> str:

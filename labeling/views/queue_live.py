@@ -18,6 +18,7 @@ from labeling.models import Queue, Role, SkipReason, Slot, Task, TaskState, User
 from labeling.selectors import live as reads
 from labeling.selectors import queues as queue_reads
 from labeling.services import slots, tasks
+from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
 from labeling.views.queues import queue_context, queue_of
@@ -159,7 +160,7 @@ def _settle(request: MemberRequest, queue: Queue, reason: str) -> None:
     if everything:
         chosen = reads.tasks_skipped(queue, reason, but=_NOT_FOR[deed], most=BULK + 1)
     else:
-        ticked = [int(pk) for pk in request.POST.getlist("slot") if pk.isascii() and pk.isdigit() and len(pk) < 19]
+        ticked = [pk for sent in request.POST.getlist("slot") if (pk := typed_number(sent)) is not None]
         chosen = reads.tasks_of_skips(queue, ticked[:BULK])
     if not chosen:
         messages.warning(request, "There is none left to do it with." if everything else "Tick the tasks first.")

@@ -22,6 +22,7 @@ from labeling.selectors import slots as slot_reads
 from labeling.selectors import standing, work
 from labeling.selectors.slots import ShownCandidate
 from labeling.services import annotations, profile, slots
+from labeling.text import typed_number
 from labeling.views.day import start_of_day
 from labeling.views.pages import MemberRequest, typed_texts
 from labeling.views.questions import final_answers, read_answers, shown_questions
@@ -71,7 +72,7 @@ def _task_context(
     answers: Mapping[str, Any] | None = None,
     faults: Sequence[Fault] = (),
 ) -> dict[str, Any]:
-    draft = slot_reads.draft_of(slot, request.user)
+    draft = slot_reads.with_draft(slot, request.user)
     if answers is None:
         answers = draft.answers if draft else {}
     form = slot.form.questions if slot.form else []
@@ -213,10 +214,10 @@ def guidelines_news(request: MemberRequest, project: Project, version: Guideline
 
 def posted_slot(request: MemberRequest, queue_id: int) -> Slot:
     """The slot that a posted form is about. Raises NotFound."""
-    number = request.POST.get("slot", "")
-    if not (number.isascii() and number.isdigit() and len(number) < 19):
+    number = typed_number(request.POST.get("slot", ""))
+    if number is None:
         raise NotFound("There is no such task.")
-    slot = access.get_held_slot(request.user, int(number))
+    slot = access.get_held_slot(request.user, number)
     if slot.queue_id != queue_id:
         raise NotFound("There is no such task.")
     return slot

@@ -9,11 +9,8 @@ from django.http import QueryDict
 
 from labeling.questions import Config
 from labeling.questions.rank import places
+from labeling.text import typed_number
 from labeling.views.questions.base import FOLDER, SCRIPTS, Keys, Part
-
-
-def _is_number(text: str) -> bool:
-    return text.isascii() and text.isdigit() and len(text) < 4
 
 
 def _read(question: Config, posted: QueryDict, keys: Keys) -> dict[str, Any] | None:
@@ -23,18 +20,18 @@ def _read(question: Config, posted: QueryDict, keys: Keys) -> dict[str, Any] | N
     """
     chosen: dict[str, int] = {}
     for key in keys:
-        number = posted.get(f"q.{question['name']}.{key}", "")
-        if _is_number(number) and 1 <= int(number) <= len(keys):
-            chosen[key] = int(number)
+        number = typed_number(posted.get(f"q.{question['name']}.{key}", ""), digits=3)
+        if number is not None and 1 <= number <= len(keys):
+            chosen[key] = number
     if not chosen:
         return None
     answer: dict[str, Any] = {
         "groups": [[key for key in keys if chosen.get(key) == place] for place in sorted(set(chosen.values()))],
         "places": chosen,
     }
-    line = posted.get(f"q.{question['name']}.acceptable", "")
-    if question["acceptable"] and _is_number(line):
-        answer["acceptable"] = int(line)
+    line = typed_number(posted.get(f"q.{question['name']}.acceptable", ""), digits=3)
+    if question["acceptable"] and line is not None:
+        answer["acceptable"] = line
     return answer
 
 

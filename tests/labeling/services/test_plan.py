@@ -67,7 +67,7 @@ def looked_at(queue: Queue, by: User) -> int:
         "ahead": False, "ahead_lease": claims.AHEAD_LEASE, "verb": "slot.taken",
     }  # fmt: skip
     with psycopg.Cursor(connection.connection) as cursor:
-        statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + claims.TAKE.replace("{columns}", "id")
+        statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + claims.TAKE.sql
         answer = cursor.execute(statement, parameters).fetchone()
     assert answer is not None
     (plan,) = json.loads(answer[0]) if isinstance(answer[0], str) else answer[0]

@@ -108,13 +108,11 @@ export default class extends Controller {
     this.dispatch("submitted");
     if (!html) return location.reload();
     const undo = document.getElementById("undo-of-this")?.content.cloneNode(true);
-    const told = document.querySelector("[data-news-number-value]")?.dataset.newsNumberValue;
     await this.turnTo(html, (page) => {
       for (const [name, number] of Object.entries(counts)) {
         for (const place of page.querySelectorAll(`[data-count="${name}"]`)) place.textContent = number;
       }
       page.querySelector("[data-undo-place]")?.replaceChildren(undo ?? "");
-      page.querySelector(`[data-news-number-value="${told}"]`)?.remove();
     });
   }
 
