@@ -199,7 +199,12 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name="prompt",
-            index=models.Index(fields=["project", "normal_hash"], name="prompt_by_what_it_says"),
+            index=models.Index(fields=["normal_hash", "project"], name="prompt_by_what_it_says"),
+        ),
+        migrations.RemoveConstraint(model_name="prompt", name="prompt_key_once_per_project"),
+        migrations.AddConstraint(
+            model_name="prompt",
+            constraint=models.UniqueConstraint(fields=("key", "project"), name="prompt_key_once_per_project"),
         ),
         migrations.AddIndex(
             model_name="promptimport",

@@ -192,7 +192,7 @@ SELECT language, count(*) FROM (
     WHERE queue_id = %(queue)s AND state = 'open' AND reserved_for_id IS NULL ORDER BY place LIMIT %(scan)s
 ) offered
 WHERE NOT EXISTS (
-    SELECT 1 FROM labeling_slot mine WHERE mine.task_id = offered.task_id AND mine.annotator_id = %(user)s
+    SELECT 1 FROM labeling_slot mine WHERE mine.task_id = offered.task_id AND mine.annotator_id + 0 = %(user)s
 )
 GROUP BY language ORDER BY count(*) DESC, language
 """

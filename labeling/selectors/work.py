@@ -35,7 +35,7 @@ FROM (
         AND (asked.languages IS NULL OR language = '' OR language = ANY(asked.languages)
              OR split_part(language, '-', 1) = ANY(asked.languages))
         AND NOT EXISTS (
-            SELECT 1 FROM labeling_slot mine WHERE mine.task_id = offered.task_id AND mine.annotator_id = %(user)s
+            SELECT 1 FROM labeling_slot mine WHERE mine.task_id = offered.task_id AND mine.annotator_id + 0 = %(user)s
         )
     ) AS fresh
     FROM (

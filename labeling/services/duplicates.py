@@ -203,7 +203,7 @@ _TEXTS = """
 SELECT p.id, p.messages, p.context FROM labeling_prompt p
 WHERE p.project_id = %s AND p.id > %s AND NOT EXISTS (
     SELECT 1 FROM labeling_prompt twin
-    WHERE twin.project_id = p.project_id AND twin.normal_hash = p.normal_hash AND twin.id < p.id OFFSET 0
+    WHERE twin.project_id + 0 = p.project_id AND twin.normal_hash = p.normal_hash AND twin.id < p.id OFFSET 0
 )
 ORDER BY p.id LIMIT %s
 """
@@ -259,7 +259,7 @@ WITH same AS (
 )
 INSERT INTO labeling_duplicatemember (group_id, prompt_id)
 SELECT numbered.id, p.id FROM numbered
-JOIN labeling_prompt p ON p.project_id = %(project)s AND p.normal_hash = numbered.normal_hash
+JOIN labeling_prompt p ON p.project_id + 0 = %(project)s AND p.normal_hash = numbered.normal_hash
 """
 
 # A group all of whose prompts were judged together stays judged.

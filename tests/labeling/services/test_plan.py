@@ -11,7 +11,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling.models import Queue, Slot, User
-from labeling.services import claims, slots
+from labeling.services import batches, claims, slots
 from tests import make
 
 # Committed: what a bookmark knows of transactions that are still running counts.
@@ -107,3 +107,21 @@ def test_who_has_met_all_that_is_left_takes_no_walk(queue: Queue, ahead: User) -
     )
     assert slots.take_next(queue, by=ahead) is None
     assert looked_at(queue, ahead) < 30
+
+
+def test_the_first_prompts_of_a_project_are_not_walked_through_for_each_line() -> None:
+    make.imported(make.project(), 300)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE labeling_prompt")  # which says that there is one project
+    project = make.project()
+    make.imported(project, 20)
+    for statement, values in (
+        (batches._KNOWN, ["{a,b}", project.pk]),
+        (batches._DUPLICATES, [f"{{{uuid.uuid4()}}}", project.pk, "{}"]),
+    ):
+        with connection.cursor() as cursor:
+            cursor.execute("EXPLAIN (FORMAT JSON) " + statement, values)
+            answer = cursor.fetchone()[0]
+        (plan,) = json.loads(answer) if isinstance(answer, str) else answer
+        (look,) = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "labeling_prompt"]
+        assert "given." in look["Index Cond"], look
