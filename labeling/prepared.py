@@ -13,6 +13,7 @@ from typing import Any
 import psycopg
 from django.db import connection
 from django.db.models import JSONField, Model
+from psycopg.types.numeric import Int8
 
 
 class Statement:
@@ -55,11 +56,13 @@ class Statement:
             return cursor.rowcount
 
     def _executed(self, parameters: dict[str, Any]) -> psycopg.Cursor[Any]:
-        # Django's own cursors bind parameters themselves, so this goes to its connection directly.
+        # Django's own cursors bind parameters themselves, so this goes to its connection directly. All whole numbers go
+        # as bigint: else each size of a number would make a statement of its own.
+        values = {name: Int8(value) if type(value) is int else value for name, value in parameters.items()}
         connection.ensure_connection()
         connection.validate_no_broken_transaction()
         with connection.wrap_database_errors:
-            return psycopg.Cursor(connection.connection).execute(self.sql, parameters, prepare=True)
+            return psycopg.Cursor(connection.connection).execute(self.sql, values, prepare=True)
 
     def _row(self, values: tuple[Any, ...]) -> tuple[Any, ...]:
         found: list[Any] = []

@@ -1,9 +1,10 @@
 """The claim's plan: steps along indexes, as many for who is far ahead as for who begins."""
 
 import json
+import re
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import psycopg
 import pytest
@@ -63,12 +64,18 @@ def looked_at(queue: Queue, by: User) -> int:
     """Claims a seat; how many seats were looked at, and fails where they were not found along an index."""
     now = timezone.now()
     parameters = {
-        "queue": queue.pk, "annotator": by.pk, "lease": uuid.uuid4(), "now": now, "forgotten": now - claims.FORGOTTEN,
-        "ahead": False, "ahead_lease": claims.AHEAD_LEASE, "verb": "slot.taken",
+        "queue bigint": queue.pk, "annotator bigint": by.pk, "lease uuid": uuid.uuid4(), "now timestamptz": now,
+        "forgotten timestamptz": now - claims.FORGOTTEN, "ahead boolean": False,
+        "ahead_lease interval": claims.AHEAD_LEASE, "verb text": "slot.taken",
     }  # fmt: skip
-    with psycopg.Cursor(connection.connection) as cursor:
-        statement = "EXPLAIN (ANALYZE, FORMAT JSON) " + claims.TAKE.sql
-        answer = cursor.execute(statement, parameters).fetchone()
+    # The plan that is kept: made once for all values, as the connection is told to.
+    names, types = zip(*(name.split() for name in parameters), strict=True)
+    sql = re.sub(r"%\((\w+)\)s", lambda found: f"${names.index(found[1]) + 1}", claims.TAKE.sql)
+    with psycopg.ClientCursor(connection.connection) as cursor:
+        cursor.execute(f"PREPARE probe ({', '.join(types)}) AS {sql}")
+        explain = f"EXPLAIN (ANALYZE, FORMAT JSON) EXECUTE probe ({', '.join(['%s'] * len(names))})"
+        answer = cursor.execute(explain, list(parameters.values())).fetchone()
+        cursor.execute("DEALLOCATE probe")
     assert answer is not None
     (plan,) = json.loads(answer[0]) if isinstance(answer[0], str) else answer[0]
     count = 0
@@ -120,8 +127,8 @@ def test_the_first_prompts_of_a_project_are_not_walked_through_for_each_line() -
         (batches._DUPLICATES, [f"{{{uuid.uuid4()}}}", project.pk, "{}"]),
     ):
         with connection.cursor() as cursor:
-            cursor.execute("EXPLAIN (FORMAT JSON) " + statement, values)
-            answer = cursor.fetchone()[0]
+            cursor.execute("EXPLAIN (FORMAT JSON) " + statement, cast(list[str], values))
+            (answer,) = cursor.fetchone() or ("",)
         (plan,) = json.loads(answer) if isinstance(answer, str) else answer
         (look,) = [node for node in nodes(plan["Plan"]) if node.get("Relation Name") == "labeling_prompt"]
         assert "given." in look["Index Cond"], look
