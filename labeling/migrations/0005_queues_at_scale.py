@@ -218,7 +218,11 @@ class Migration(migrations.Migration):
             "slot",
             "queue",
             models.ForeignKey(
-                db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name="slots", to="labeling.queue"
+                db_constraint=False,
+                db_index=False,
+                on_delete=django.db.models.deletion.CASCADE,
+                related_name="slots",
+                to="labeling.queue",
             ),
         ),
         migrations.AlterField(

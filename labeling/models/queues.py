@@ -173,8 +173,11 @@ class Slot(models.Model):
     the same submit sent again can be known and answered as before.
     """
 
-    # Each index is written with every step of a slot: those below that begin with a column stand for its own.
-    queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="slots")
+    # Each index is written with every step of a slot: those below that begin with a column stand for its own. The queue
+    # is that of the task, whose reference is checked: to check it once more for every slot took a tenth of an import.
+    queue = models.ForeignKey(
+        Queue, on_delete=models.CASCADE, db_index=False, db_constraint=False, related_name="slots"
+    )
     task = models.ForeignKey(Task, on_delete=models.CASCADE, related_name="slots")
     seat = models.PositiveSmallIntegerField()
     # Copied from the prompt (and its batch), so that the next slot is one step along one index.
