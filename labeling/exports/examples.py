@@ -23,6 +23,7 @@ from django.utils.crypto import salted_hmac
 from psycopg import IsolationLevel
 
 from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
+from labeling.questions import form_candidates
 from labeling.selectors.slots import key_at
 
 # How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
@@ -78,23 +79,25 @@ SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator,
        ) || c.provenance)::text
 FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s)
 """
-# Prompts with tool calls, and after them those with a name or a call's id in a message.
-_ODD_PROMPTS = f"""
+# Prompts with tool calls, and those with a name or a call's id in a message. Migration 0005 has an index of each, whose
+# condition must be written in the same words.
+_ODD_PROMPTS = [
+    f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
-WHERE p.project_id = %(project)s
-  AND p.messages @? '$[*] ? (exists(@.tool_calls) || exists(@.name) || exists(@.tool_call_id))' {{which}}
-ORDER BY p.messages @? '$[*].tool_calls' DESC, p.id
+WHERE p.project_id = %(project)s AND p.messages @? '{path}' {{which}}
+ORDER BY p.id
 """  # noqa: S608  only constants are put in
-# Prompts whose candidates somebody has judged, the first judged first.
+    for path in ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
+]
+# Prompts whose candidates somebody has judged in one queue, the first judged first.
 _JUDGED_PROMPTS = f"""
 SELECT {_COLUMNS}
 FROM labeling_annotation a
 JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE p.project_id = %(project)s AND (%(queue)s::bigint IS NULL OR a.queue_id = %(queue)s)
-  AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0
+WHERE a.queue_id = %(judged)s AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
 
@@ -128,7 +131,8 @@ class Scope:
 def snapshot() -> Iterator[Connection]:
     """A connection that sees the database as it is now and cannot change it. Closed at the end, in any case."""
     parameters = connection.get_connection_params()
-    parameters |= {"cursor_factory": psycopg.Cursor, "application_name": "annotate export"}
+    # Its few statements read thousands of rows at a time, each planned for what it reads.
+    parameters |= {"cursor_factory": psycopg.Cursor, "application_name": "annotate export", "prepare_threshold": None}
     with psycopg.connect(**parameters) as own:
         own.isolation_level = IsolationLevel.REPEATABLE_READ
         own.read_only = True
@@ -155,7 +159,7 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
     break at the first that is not.
     """
     book = _Book(own, scope)
-    leading = _leaders(own, scope)
+    leading = _leaders(book)
     yield from book.examples(leading)
     led = {prompt.id for prompt in leading}
     with own.cursor(name="export_prompts") as cursor:
@@ -169,17 +173,22 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
             number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // each))
 
 
-def _leaders(own: Connection, scope: Scope) -> list[Prompt]:
+def _leaders(book: _Book) -> list[Prompt]:
     """The prompts that lead: of each kind the first that is wanted, so that each split has its own."""
-    found: dict[int, Prompt] = {}
-    for statement in [_ODD_PROMPTS] if scope.unanswered else [_ODD_PROMPTS, _JUDGED_PROMPTS]:
-        with own.cursor(name="export_leaders") as cursor:
-            cursor.itersize = FIRST_PROMPTS
-            cursor.execute(statement.format(which=scope.which), scope.parameters)
-            prompt = next((prompt for prompt in map(_prompt, cursor) if scope.wanted(prompt)), None)
-        if prompt is not None:
-            found[prompt.id] = prompt
-    return list(found.values())
+    odd = (_first(book, statement) for statement in _ODD_PROMPTS)
+    kinds = [next(filter(None, odd), None)]
+    if not book.scope.unanswered:
+        # Queues whose forms never showed candidates are not looked through for some that were judged.
+        judged = (_first(book, _JUDGED_PROMPTS, judged=queue) for queue in sorted(book.queues_with_candidates))
+        kinds.append(next(filter(None, judged), None))
+    return list({prompt.id: prompt for prompt in kinds if prompt is not None}.values())
+
+
+def _first(book: _Book, statement: str, **parameters: int) -> Prompt | None:
+    with book.own.cursor(name="export_leaders") as cursor:
+        cursor.itersize = FIRST_PROMPTS
+        cursor.execute(statement.format(which=book.scope.which), book.scope.parameters | parameters)
+        return next((prompt for prompt in map(_prompt, cursor) if book.scope.wanted(prompt)), None)
 
 
 class _Book:
@@ -193,11 +202,16 @@ class _Book:
         self.queues = self._table("SELECT id, slug FROM labeling_queue WHERE project_id = %s")
         self.guidelines = self._table("SELECT id, number FROM labeling_guidelinesversion WHERE project_id = %s")
         forms = own.execute(
-            "SELECT f.id, f.number, f.questions FROM labeling_formversion f "
+            "SELECT f.id, f.number, f.questions, f.queue_id FROM labeling_formversion f "
             "JOIN labeling_queue q ON q.id = f.queue_id WHERE q.project_id = %s",
             [scope.project_id],
         )
-        self.forms = {pk: Form(number, tuple(json.loads(asked)), asked) for pk, number, asked in forms}
+        self.forms: dict[int, Form] = {}
+        self.queues_with_candidates: set[int] = set()
+        for pk, number, asked, queue in forms:
+            self.forms[pk] = Form(number, tuple(json.loads(asked)), asked)
+            if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
+                self.queues_with_candidates.add(queue)
         self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id))
         self.text_read = 0  # characters, near enough
 

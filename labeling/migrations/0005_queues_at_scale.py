@@ -233,6 +233,17 @@ class Migration(migrations.Migration):
             ),
         ),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
+        # What a loader of an export has to see first (labeling.exports.examples).
+        *(
+            migrations.RunSQL(
+                f"CREATE INDEX {name} ON labeling_prompt (project_id, id) WHERE messages @? '{path}'",
+                f"DROP INDEX {name}",
+            )
+            for name, path in (
+                ("prompt_with_tools", "$[*].tool_calls"),
+                ("prompt_with_names", "$[*] ? (exists(@.name) || exists(@.tool_call_id))"),
+            )
+        ),
         migrations.AddIndex(
             model_name="slot",
             index=models.Index(condition=models.Q(("state", "skipped")), fields=["queue", "id"], name="slot_skipped"),
