@@ -171,7 +171,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "annotate.middleware.send_content_policy",
     "annotate.middleware.bound_json_bodies",
-    "django.contrib.sessions.middleware.SessionMiddleware",
+    "annotate.middleware.Sessions",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",

@@ -1,14 +1,20 @@
 """Headers that every answer carries, and bodies that are refused before they are read."""
 
 import json
+from typing import Any
 
+import psycopg
 import pytest
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.exceptions import SessionInterrupted
+from django.db import DatabaseError, InterfaceError, OperationalError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.test import Client, RequestFactory
 from pytest_django import Settings
 
-from annotate.middleware import bound_json_bodies, send_content_policy
+from annotate.middleware import Sessions, bound_json_bodies, send_content_policy
+from tests import make
 
 
 def answer(_: HttpRequest) -> HttpResponse:
@@ -82,3 +88,60 @@ def test_json_lines_of_any_size_pass(settings: Settings) -> None:
     settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 10
     request = RequestFactory().post("/", "{}\n" * 1000, content_type="application/x-ndjson")
     assert bound_json_bodies(answer)(request).status_code == 200
+
+
+# --- A database that is away ---------------------------------------------------------------------------------------
+
+
+def broken(sqlstate: str | None) -> OperationalError:
+    """An error of Django as it comes of one of the driver."""
+    error = OperationalError("it broke")
+    error.__cause__ = type("Cause", (Exception,), {"sqlstate": sqlstate})()
+    return error
+
+
+@pytest.mark.parametrize("error", [broken(None), broken("57P01"), broken("08006"), InterfaceError("closed already")])
+def test_programs_are_told_to_send_it_again(error: Exception) -> None:
+    response = Sessions(answer).process_exception(RequestFactory().post("/api/queues/1/next/"), error)
+    assert response is not None
+    assert (response.status_code, response["Retry-After"]) == (503, "2")
+    assert json.loads(response.content)["code"] == "unavailable"
+
+
+@pytest.mark.parametrize("error", [broken("40P01"), broken("53100"), DatabaseError("a fault of ours"), ValueError()])
+def test_other_errors_are_told_as_before(error: Exception) -> None:
+    assert Sessions(answer).process_exception(RequestFactory().get("/"), error) is None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_page_whose_connection_is_killed_says_so_and_the_next_one_works(client: Client) -> None:
+    client.force_login(make.person("ann"))
+
+    def killed(execute: Any, sql: str, *rest: Any) -> Any:
+        if "labeling_apitoken" in sql:
+            own = connection.connection.info.backend_pid
+            with psycopg.connect(**connection.get_connection_params()) as other:
+                other.execute("SELECT pg_terminate_backend(%s)", [own])
+        return execute(sql, *rest)
+
+    with connection.execute_wrapper(killed):
+        response = client.get("/profile/")
+    assert response.status_code == 503
+    assert "does not answer at this moment" in response.content.decode()
+    connection.close()  # a server does so at the end of each request whose connection broke
+    assert client.get("/profile/").status_code == 200
+
+
+def test_a_session_that_cannot_be_saved_is_no_logging_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        try:
+            raise broken("57P01")
+        except OperationalError:
+            raise SessionInterrupted("The session was deleted before the request completed.")  # noqa: B904 - as Django
+
+    monkeypatch.setattr(SessionStore, "save", fail)
+    request = RequestFactory().get("/")
+    request.session = SessionStore("a" * 32)
+    request.session._session_cache = {"changed": 1}  # type: ignore[attr-defined]
+    request.session.modified = True
+    assert Sessions(answer).process_response(request, HttpResponse()).status_code == 503

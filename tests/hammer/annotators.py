@@ -97,8 +97,7 @@ class Line:
             except (OSError, http.client.HTTPException) as error:
                 self.close()
                 status, text = 0, str(error).encode()
-            # A page says 400 where its session could not be stored, as when the database was taken from under it.
-            if status and status < 500 and not (status == 400 and b"<h1>Bad Request (400)</h1>" in text):
+            if status and status < 500:
                 return status, _read(text), lost
             self.counts["lost" if status == 0 else f"status {status}"] += 1
             lost = True
@@ -181,9 +180,8 @@ class Annotator:
 
     # --- One turn ---
 
-    def turn(self) -> bool:
+    def turn(self, queue: int) -> bool:
         """Takes the next task of a queue and does something with it. False when there was none."""
-        queue = self.dice.choice(self.orders.queues)
         taken = self.take(queue)
         if taken is None:
             return False
@@ -383,9 +381,9 @@ def work(
         while not over.is_set() and any(left.values()):
             annotator = dice.choice([one for one in annotators if left[one.id]])
             if orders.finish:
-                found = [annotator.turn() for _ in range(2 * len(orders.queues))]
+                found = [annotator.turn(queue) for queue in orders.queues]
                 left[annotator.id] = 2 if any(found) else left[annotator.id] - 1
-            elif not annotator.turn():
+            elif not annotator.turn(dice.choice(orders.queues)):
                 over.wait(0.05)
     except Stuck as error:
         annotators[0].say(str(error))
