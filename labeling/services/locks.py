@@ -12,7 +12,9 @@ from django.db import connection
 
 from labeling.models import Project
 
-_NAMESPACE = 7401  # PostgreSQL's advisory locks have one space for the whole database
+# PostgreSQL's advisory locks have one space for the whole database: 7401 and 7403 are here, 7402 adds up kept counts
+# (migration 0004), 7404 is for work in the background (labeling.services.background).
+_NAMESPACE = 7401
 _FOLLOWING = 7403
 
 
