@@ -35,7 +35,10 @@ VARIABLES = {
     "WEB_HOST": "address that the web server listens on",
     "WEB_WORKERS": "web processes",
     "WEB_THREADS": "threads in each web process",
-    "GENERATION_BATCH": "how many candidates a generation worker makes at once; more is faster and takes more memory",
+    "GENERATION_BATCH": "how many candidates a generation worker makes at once at most; 0 leaves it to the backend",
+    "GENERATION_MODELS": "how many models one generation worker keeps in memory",
+    "GENERATION_CODE_FROM": "models that may run code that came with them, by name, separated by commas",
+    "GENERATION_ENDPOINTS": "endpoints that generators may use, as name=https://address/v1, separated by commas",
     "IMPORT_MAX_MB": "how many megabytes a file of prompts may have that is stored for a worker",
     "ANNOTATE_HOME": "folder of everything that is kept outside the database",
     "ANNOTATE_STATIC": "folder that collectstatic fills and the web server serves",
@@ -43,6 +46,8 @@ VARIABLES = {
 }
 # Each of these is also read from the file named by NAME_FILE, which is how container secrets arrive.
 SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_PASSWORD", "BROKER_URL")
+# GENERATION_KEY_NAME is the key of the endpoint of that name. The backend that sends it reads it, and nothing else.
+KEY_OF_AN_ENDPOINT = "GENERATION_KEY_"
 
 _TRUE = {"1", "true", "yes", "on"}
 _FALSE = {"0", "false", "no", "off"}
@@ -170,6 +175,8 @@ class Environment:
     def _refuse_lookalikes(self) -> None:
         known = set(VARIABLES) | {f"{name}_FILE" for name in SECRETS}
         for name in self.values.keys() - known:
+            if name.startswith(KEY_OF_AN_ENDPOINT):
+                continue
             near = get_close_matches(name, known, n=1, cutoff=0.88) if len(name) > 5 else []
             ours = name.startswith("ANNOTATE_") and not _SERVICE_LINK.search(name)
             if near or ours:

@@ -7,6 +7,8 @@ from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict
 
 from annotate.environment import ROOT, Environment, home
+from workers.backends import endpoints
+from workers.backends.base import GeneratorError
 from workers.schedule import BEAT_SCHEDULE
 
 env = Environment.read()
@@ -145,8 +147,16 @@ CACHES = {
     }
 }
 
-# How many candidates a generation worker makes at once.
-GENERATION_BATCH = env.whole("GENERATION_BATCH", 16, least=1, most=1024)
+# How many candidates a generation worker makes at once; 0 leaves it to the backend.
+GENERATION_BATCH = env.whole("GENERATION_BATCH", 0, most=1024)
+GENERATION_MODELS = env.whole("GENERATION_MODELS", 1, least=1, most=64)
+# Models that may run code of their own, by the very name that a generator gives.
+GENERATION_CODE_FROM = env.names("GENERATION_CODE_FROM")
+# The backend that asks them reads them itself; here they only have to be readable.
+try:
+    endpoints.read(env.values)
+except GeneratorError as error:
+    env.refuse("GENERATION_ENDPOINTS", " ".join(error.errors.values()) or str(error))
 # How large a file of prompts may be that is stored for a worker. One that is read as it comes in has no bound.
 IMPORT_MAX_MB = env.whole("IMPORT_MAX_MB", 4096, least=1, most=1_000_000)
 
@@ -206,6 +216,7 @@ USE_I18N = True
 STATIC_URL = "/static/"
 WHITENOISE_USE_FINDERS = DEBUG
 WHITENOISE_AUTOREFRESH = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False  # nobody else's pages load our files
 STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labeling import access
 from labeling.errors import NotFound
-from labeling.models import Role
+from labeling.models import Candidate, Role
 from workers.models import Generator
 
 
@@ -15,3 +15,12 @@ def get_generator(user: access.Person, slug: str, generator_id: int) -> Generato
     if generator is None:
         raise NotFound("There is no such generator.")
     return generator
+
+
+def get_candidate(user: access.Person, slug: str, candidate_id: int) -> Candidate:
+    """A candidate of the project's prompts, for its managers. Raises NotFound or NotAllowed."""
+    project = access.get_project(user, slug, least=Role.MANAGER)
+    found = Candidate.objects.select_related("prompt").filter(prompt__project=project, pk=candidate_id).first()
+    if found is None:
+        raise NotFound("There is no such candidate.")
+    return found

@@ -5,17 +5,19 @@ from __future__ import annotations
 import functools
 import multiprocessing
 import os
+from typing import Any
 
-from celery import shared_task
+from celery import Task, current_app, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from labeling.services import claims, duplicates, imports, seats
 from workers.schedule import TICK_SECONDS
-from workers.services import generations, generators
+from workers.services import generations, planning
 
 FOLLOW_SECONDS = 20.0  # for one queue, before the next has its turn
 WORK_SECONDS = 600.0  # one job's turn before it lets others of its queue have theirs
+MOST_BELLS = 20  # that wait in one queue of the broker: more than workers that could answer at once
 
 # Celery tells its main process to stop, and the job runs in a child of it: made before the fork, the flag is both's.
 _stopping = multiprocessing.Event()
@@ -30,33 +32,55 @@ def _stop(**_: object) -> None:
 def _worker() -> generations.Worker:
     """This process's worker, which keeps its model between jobs. Made on first use, after any fork."""
     return generations.Worker(
-        name=generations.worker_name(), batch_size=settings.GENERATION_BATCH, should_stop=_stopping.is_set
+        name=generations.worker_name(), most_models=settings.GENERATION_MODELS, should_stop=_stopping.is_set
     )
 
 
 @shared_task(name="workers.jobs.tick", ignore_result=True)
 def tick() -> None:
     """Plans what generators owe, puts back what dead workers left, and rings for work that is waiting."""
-    generators.plan_all()
+    planning.plan_all()
     generations.reclaim()
     imports.reclaim()
     duplicates.reclaim()
-    # A bell that nobody answers in time is forgotten: the next tick rings again, so none pile up.
+    for group in generations.groups_waiting():
+        _ring(generate, queue_of(group), group)
     for is_waiting, job in (
-        (generations.is_work_waiting, generate),
         (imports.is_waiting, read_prompts),
         (duplicates.is_waiting, find_duplicates),
         (seats.is_unfinished, follow_settings),
     ):
         if is_waiting():
-            job.apply_async(expires=2 * TICK_SECONDS)
+            _ring(job, settings.CELERY_TASK_DEFAULT_QUEUE)
+
+
+def queue_of(group: str) -> str:
+    """The broker's queue for a group of generation workers: what such a worker names behind `-Q`."""
+    return f"generation.{group}" if group else "generation"
+
+
+def _ring(job: Task[Any, Any], queue: str, *args: str) -> None:
+    """Rings a bell. One that nobody answers in time is forgotten, and the next tick rings again.
+
+    It is the worker that forgets, when it takes the message: where no worker serves a queue, its bells would pile up.
+    """
+    with current_app.connection_for_write() as broker:
+        channel: Any = broker.default_channel
+        try:
+            waiting = channel.queue_declare(queue=queue, passive=True).message_count
+        except broker.channel_errors:  # it was never rung
+            waiting = 0
+    if waiting < MOST_BELLS:
+        job.apply_async(args=args, queue=queue, expires=2 * TICK_SECONDS)
 
 
 @shared_task(name="workers.jobs.generate", ignore_result=True)
-def generate() -> int:
-    """Makes generations until none is left. Returns how many rows it claimed."""
+def generate(group: str = "") -> int:
+    """Makes the generations of a group's generators until none is left. Returns how many rows it claimed."""
+    worker = _worker()
+    worker.groups = (group,)
     try:
-        return generations.work(_worker(), seconds=WORK_SECONDS)
+        return generations.work(worker, seconds=WORK_SECONDS)
     except generations.Stopped:
         return 0
 

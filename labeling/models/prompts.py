@@ -79,7 +79,7 @@ class CandidateOrigin(models.TextChoices):
 
 
 class Candidate(models.Model):
-    """One response to a prompt, with its whole provenance. Never changed once stored."""
+    """One response to a prompt, with its whole provenance. Never changed once stored, only put aside."""
 
     prompt = models.ForeignKey(Prompt, on_delete=models.CASCADE, related_name="candidates")
     origin = models.CharField(max_length=16, choices=CandidateOrigin)
@@ -96,6 +96,8 @@ class Candidate(models.Model):
     finish_reason = models.CharField(max_length=20, blank=True)
     seconds = models.FloatField(null=True, blank=True)
     provenance = models.JSONField(default=dict, blank=True, help_text="Hashes, device and library versions.")
+    # Put aside for another one: no task that is opened from now on shows it, those that people have begun still do.
+    retired_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from django.db import connection
+from django.utils import timezone
 
-from labeling.models import Candidate, CandidateOrigin, Project, Prompt
+from labeling.models import Candidate, CandidateOrigin, Draft, Project, Prompt, Slot, SlotState, Task, TaskState
 from labeling.services import queues
 from labeling.services.imports import ImportReport, import_lines
 from labeling.text import sha256
@@ -17,6 +18,7 @@ __all__ = [
     "expect_candidates",
     "import_lines",
     "lock",
+    "retire",
     "set_awaited",
 ]
 
@@ -26,7 +28,7 @@ def _recount(prompt_ids: Iterable[int]) -> None:
         cursor.execute(
             """
             UPDATE labeling_prompt p SET candidates_count =
-                (SELECT count(*) FROM labeling_candidate c WHERE c.prompt_id = p.id)
+                (SELECT count(*) FROM labeling_candidate c WHERE c.prompt_id = p.id AND c.retired_at IS NULL)
             WHERE p.id = ANY(%s)
             """,
             [sorted(prompt_ids)],
@@ -73,3 +75,20 @@ def set_awaited(awaited: dict[int, int]) -> None:
 def expect_candidates(project: Project, number: int) -> None:
     """How many candidates each prompt that is added from now on is going to get."""
     Project.objects.filter(pk=project.pk).update(candidates_expected=number)
+
+
+def retire(candidate: Candidate) -> None:
+    """Puts a candidate aside: no task that is opened from now on shows it.
+
+    Tasks that show it and that nobody has touched go, to be opened anew once the prompt is ready. Those that somebody
+    has taken, or typed something for, keep it. Call it with its prompt under `lock`.
+    """
+    candidate.retired_at = timezone.now()
+    candidate.save(update_fields=["retired_at"])
+    showing = Task.objects.filter(prompt=candidate.prompt_id, candidate_ids__contains=[candidate.pk])
+    # Locked before they are judged: somebody may be taking one at this moment.
+    slots = Slot.objects.select_for_update(of=("self",)).filter(task__in=showing).order_by("pk")
+    begun = {task for task, state in slots.values_list("task_id", "state") if state != SlotState.OPEN}
+    begun |= set(Draft.objects.filter(slot__task__in=showing).values_list("slot__task_id", flat=True))
+    showing.exclude(pk__in=begun).exclude(state=TaskState.RETIRED).delete()
+    _recount([candidate.prompt_id])

@@ -41,7 +41,8 @@ WITH ready AS (
     INSERT INTO labeling_task (queue_id, prompt_id, candidate_ids, overlap, state, created_at)
     SELECT queue_id, prompt_id,
            CASE WHEN candidates_max = 0 THEN '{{}}' ELSE ARRAY(
-               SELECT c.id FROM labeling_candidate c WHERE c.prompt_id = ready.prompt_id
+               SELECT c.id FROM labeling_candidate c
+               WHERE c.prompt_id = ready.prompt_id AND c.retired_at IS NULL
                ORDER BY c.id LIMIT ready.candidates_max) END,
            overlap, 'open', now()
     FROM ready ORDER BY queue_id, prompt_id

@@ -61,6 +61,8 @@ def test_a_refusal_stops_the_program() -> None:
         ("HSTS_SECONDS", "-1", "must be a whole number"),
         ("ALOWED_HOSTS", "labels.example.org", "Did you mean ALLOWED_HOSTS"),
         ("SECRET_KEY_FILE", "/nowhere", "cannot read /nowhere"),
+        ("GENERATION_ENDPOINTS", "https://api.openai.com/v1", "entry 1 is not NAME=URL"),
+        ("GENERATION_MODELS", "0", "must be a whole number from 1"),
     ],
 )
 def test_it_refuses(name: str, value: str, why: str) -> None:
@@ -73,6 +75,11 @@ def test_a_default_password_inside_the_address_is_refused_too() -> None:
 
 def test_a_loopback_database_may_have_any_password() -> None:
     assert start(DATABASE_URL="postgresql://postgres:postgres@127.0.0.1/annotate") == ""
+
+
+def test_endpoints_and_their_keys_may_have_any_name() -> None:
+    keys = {"GENERATION_KEY_VLLM": "sk-1", "GENERATION_KEY_OPENAI_FILE": "/run/secrets/openai"}
+    assert start(GENERATION_ENDPOINTS="vllm=http://vllm:8000/v1, openai=https://api.openai.com/v1", **keys) == ""
 
 
 def test_debug_does_without_names_and_strong_keys() -> None:

@@ -9,8 +9,10 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
+from celery import current_app
 
 from labeling.models import Candidate, Prompt
 from tests import make, process
@@ -72,10 +74,14 @@ def test_a_worker_killed_in_mid_batch_loses_nothing_and_doubles_nothing(
         by=make.manager(project),
     )
     make.imported(project, PROMPTS)
-    jobs.tick()  # plans, and rings for the worker
     worker = start_worker()
+
+    def under_way() -> bool:
+        jobs.tick()  # plans, and rings for the worker; a bell that rings before it listens is forgotten
+        return state_count(GenerationState.DONE) >= 8 and state_count(GenerationState.RUNNING) > 0
+
     # One batch is stored and the next is being made: now the lights go out.
-    until(lambda: state_count(GenerationState.DONE) >= 8 and state_count(GenerationState.RUNNING) > 0)
+    until(under_way)
     os.killpg(worker.pid, signal.SIGKILL)
     worker.wait()
     assert state_count(GenerationState.RUNNING) > 0
@@ -120,10 +126,30 @@ def test_a_worker_that_is_told_to_stop_stops_in_mid_batch_and_puts_its_rows_back
         by=make.manager(project),
     )
     make.imported(project, 1)
-    jobs.tick()
     worker = start_worker()
-    until(lambda: state_count(GenerationState.RUNNING) == 4)
+
+    def under_way() -> bool:
+        jobs.tick()
+        return state_count(GenerationState.RUNNING) == 4
+
+    until(under_way)
     worker.terminate()
     until(lambda: worker.poll() is not None)
     # Told to stop is not died: the rows have all their tries left.
     assert set(Generation.objects.values_list("state", "tries")) == {(GenerationState.PENDING, 0)}
+
+
+def test_bells_do_not_pile_up_where_no_worker_answers(monkeypatch: pytest.MonkeyPatch) -> None:
+    project = make.project()
+    make.imported(project, 1)
+    generators.create(project, name="echo", backend="echo", model="echo", group="far", by=make.manager(project))
+    monkeypatch.setattr(jobs, "MOST_BELLS", 3)
+
+    def waiting() -> int:
+        with current_app.connection_for_write() as broker:
+            channel: Any = broker.default_channel
+            return int(channel.queue_declare(queue="generation.far", passive=True).message_count)
+
+    for expected in (1, 2, 3, 3, 3):
+        jobs.tick()
+        assert waiting() == expected

@@ -1,8 +1,12 @@
 """Backends: what makes a candidate's text. One file each, and one line each in the table below.
 
-``base.py`` says what a backend is. ``causal.py`` runs Hugging Face models, with ``sources.py`` (finding a model's
-files), ``local_model.py`` (the model that comes with the platform), ``chat.py`` (conversations into tokens) and
-``decoding.py`` (the loop that makes tokens). ``echo.py`` needs no model.
+``base.py`` says what a backend is. ``causal.py`` and ``seq2seq.py`` run Hugging Face models, with ``sources.py``
+(finding a model's files), ``converted.py`` and ``local_model.py`` (GGUF files, and the one that comes with the
+platform), ``loading.py`` (opening a model), ``chat.py`` and ``fitting.py`` (conversations into tokens that fit),
+``running.py`` (requests into rows), and two engines that make rows: ``padded.py``, with ``decoding.py`` (the loop that
+makes tokens) and ``picking.py`` (drawing one), and ``continuous.py``. ``echo.py`` needs no model. ``openai.py`` asks
+a server that has one, with ``endpoints.py`` (which servers, and their keys), ``completions.py`` (what is said),
+``calls.py`` (saying it until it is heard) and ``courier.py`` (many at once, beside the caller).
 
 Importing this imports neither torch nor transformers, so that the web process may check a generator's settings
 against it. They come in when a model is loaded.
@@ -11,10 +15,14 @@ against it. They come in when a model is loaded.
 from workers.backends.base import Backend, GeneratorError
 from workers.backends.causal import Causal
 from workers.backends.echo import Echo
+from workers.backends.openai import OpenAI
+from workers.backends.seq2seq import Seq2Seq
 
 BACKENDS: dict[str, Backend] = {
     "causal": Causal(),
     "echo": Echo(),
+    "openai": OpenAI(),
+    "seq2seq": Seq2Seq(),
 }
 
 

@@ -47,6 +47,16 @@ class Chat:
             raise RowError(f"The model's chat template refuses this conversation: {first_line(error)}") from error
         return self._prefix + ids
 
+    def render(self, messages: Sequence[Message]) -> str:
+        """The text that the template writes for the conversation: what ``encode`` turns into tokens."""
+        text: str = self.tokenizer.apply_chat_template(
+            [dict(message) for message in messages],
+            chat_template=self.template,
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+        return text
+
     def decode(self, tokens: Sequence[int]) -> str:
         """The text of a completion, special tokens left out and white space as the model made it."""
         text: str = self.tokenizer.decode(tokens, skip_special_tokens=True, clean_up_tokenization_spaces=False)

@@ -2,49 +2,73 @@
 
 ``transformers``' ``generate`` draws a whole batch from one random stream with one temperature, and runs every
 row until the last one ends. Here each row has its own stream, so it makes the same text alone and in a batch
-(up to the rounding of other matrix shapes), and rows that have ended leave the batch.
+(up to the rounding of other matrix shapes), rows that have ended leave the batch, and waiting ones take their place.
 """
 
 import inspect
 import time
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import torch
-from transformers import DynamicCache
+from torch.nn.functional import pad
+from transformers import DynamicCache, EncoderDecoderCache
+from transformers.cache_utils import DynamicLayer
 
 from workers.backends.base import FinishReason, Sampling
+from workers.backends.picking import draws_of, pick
 
 # Ended rows leave once they are an eighth of the batch: each time costs a copy of the key/value cache, about
 # as much as one step does.
 ENDED_SHARE = 1 / 8
-# How many of the likeliest tokens are looked at first for top_p; it grows where they do not hold enough.
-NUCLEUS_GUESS = 256
+# Tokens beyond the longest stop text that are read again at every step: the first ones of a piece of text may read
+# otherwise than in the whole (half a letter, a space that opens a text).
+STOP_MARGIN = 8
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Row:
-    """One row on its way. ``decode`` fills in all but the first three."""
+    """One row on its way. ``decode`` fills in all but the first three.
+
+    ``text`` is what stands before a stop text, where one ended the row. ``made_by`` is what the engine that made it
+    has to say in its provenance.
+    """
 
     prompt: list[int]
     sampling: Sampling
     seed: int
     tokens: list[int] = field(default_factory=list)
+    text: str | None = None
     finish_reason: FinishReason | None = None
     seconds: float = 0.0
     error: str = ""
     retry: bool = False
+    made_by: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:
         """Whether there is nothing more to make: the completion is whole, or it has failed."""
         return self.finish_reason is not None or bool(self.error)
 
+    @property
+    def left(self) -> int:
+        """How many tokens it may still make."""
+        return self.sampling.max_new_tokens - len(self.tokens)
+
     def start_again(self) -> None:
         """Forget what was made, to be made in another batch. The time it took still counts."""
-        self.tokens.clear()
+        self.tokens = []
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """What decoding must know of a tokenizer: the tokens that end a turn, one to pad with, and how tokens read."""
+
+    ends: Collection[int]
+    pad: int
+    read: Callable[[Sequence[int]], str]
 
 
 class StepError(Exception):
@@ -56,45 +80,61 @@ class StepError(Exception):
 
 
 def decode(
-    model: Any, rows: Sequence[Row], *, ends: Collection[int], pad: int, heartbeat: Callable[[], None] | None = None
+    batch: "Batch",
+    words: Words,
+    *,
+    heartbeat: Callable[[], None] | None = None,
+    refill: "Callable[[Batch], Batch | None] | None" = None,
+    done: Callable[[Sequence[Row]], None] | None = None,
 ) -> None:
     """Fill in the rows' tokens, one step for the whole batch at a time, until all have ended.
 
-    ``ends`` are the token ids that end a turn, ``pad`` any token id: it stands left of the shorter prompts,
-    masked. ``heartbeat`` is called after every step. Raises StepError; rows that had ended by then are whole.
+    ``heartbeat`` is called after every step. ``done`` is given the rows that ended, as they leave; ``refill`` may then
+    give a batch of others, which join this one. Raises StepError; rows that had ended by then are whole.
     """
     with torch.inference_mode():
-        with _errors_of_a_step():
-            batch = _Batch(model, rows, pad)
         clock = time.perf_counter()
         while batch.rows:
-            with _errors_of_a_step():
-                tokens, usable = batch.step()
-            now = time.perf_counter()
-            unended = [row for row in batch.rows if not row.ended]
-            for row, token, good in zip(batch.rows, tokens, usable, strict=True):
-                if not row.ended:
-                    row.seconds += (now - clock) / len(unended)
-                    _take(row, token, good, ends)
-            clock = now
-            with _errors_of_a_step():
-                batch.drop_ended()
+            clock = _step(batch, words, clock)
+            with errors_of_a_step():
+                left = batch.drop_ended()
+            if left and done is not None:
+                done(left)
+            if left and batch.rows and refill is not None and (others := refill(batch)) is not None:
+                _step(others, words, time.perf_counter())
+                with errors_of_a_step():
+                    batch.join(others)
+                clock = time.perf_counter()
             if heartbeat is not None:
                 heartbeat()
 
 
+def _step(batch: "Batch", words: Words, clock: float) -> float:
+    """One step for every row of the batch, which share the time since ``clock``. Returns the time now."""
+    with errors_of_a_step():
+        tokens, usable = batch.step()
+    now = time.perf_counter()
+    unended = [row for row in batch.rows if not row.ended]
+    for row, token, good in zip(batch.rows, tokens, usable, strict=True):
+        if not row.ended:
+            row.seconds += (now - clock) / len(unended)
+            take(row, token, good, words)
+    return now
+
+
 @contextmanager
-def _errors_of_a_step() -> Iterator[None]:
+def errors_of_a_step() -> Iterator[None]:
     """Whatever torch raises, as a StepError. Not around the heartbeat, whose errors are the caller's."""
     try:
         yield
     except torch.AcceleratorError:  # the device is lost to this process: no other batch can go better
         raise
     except (RuntimeError, MemoryError, IndexError, ValueError, TypeError) as error:
-        raise StepError(str(error), memory=_is_memory(error)) from error
+        raise StepError(str(error), memory=is_memory(error)) from error
 
 
-def _take(row: Row, token: int, usable: bool, ends: Collection[int]) -> None:
+def take(row: Row, token: int, usable: bool, words: Words) -> None:
+    """Add a token to a row, and see whether that ends it."""
     if not usable:
         row.error = (
             "The model gave no usable probabilities (infinity or not a number). "
@@ -102,132 +142,225 @@ def _take(row: Row, token: int, usable: bool, ends: Collection[int]) -> None:
         )
         return
     row.tokens.append(token)
-    if token in ends:
+    if token in words.ends:
         row.finish_reason = "stop"
-    elif len(row.tokens) >= row.sampling.max_new_tokens:
+    elif row.sampling.stop and (text := _before_stop(row, words.read)) is not None:
+        row.finish_reason, row.text = "stop", text
+    elif row.left <= 0:
         row.finish_reason = "length"
 
 
-class _Batch:
-    """The tensors of the rows that are being decoded. Shapes: B rows, T tokens so far, V words."""
+def _before_stop(row: Row, read: Callable[[Sequence[int]], str]) -> str | None:
+    """The text before the first of the row's stop texts, or None where none has come up.
 
-    def __init__(self, model: Any, rows: Sequence[Row], pad: int) -> None:
+    Looked for in the last tokens, as many as can hold the longest one, a byte each; then in the whole.
+    """
+    stops = row.sampling.stop
+    tail = row.tokens[-max(len(stop.encode("utf-8", "surrogatepass")) for stop in stops) - STOP_MARGIN :]
+    if not any(stop in read(tail) for stop in stops):
+        return None
+    whole = read(row.tokens)
+    found = [whole.find(stop) for stop in stops if stop in whole]
+    return whole[: min(found)] if found else None
+
+
+class Batch:
+    """The tensors of the rows that are being decoded. Shapes: B rows, T tokens so far, V words.
+
+    A kind of model says how it takes the next step (``_logits``) and which of its own tensors go with a row.
+    """
+
+    def __init__(self, model: Any, rows: Sequence[Row], words: Words) -> None:
         self.model, self.rows, self.device = model, list(rows), model.device
+        self.ends = self._tensor(sorted(words.ends))
+        self.temperature = torch.tensor([row.sampling.temperature for row in rows], device=self.device)
+        self.top_p = torch.tensor([row.sampling.top_p for row in rows], device=self.device)
+        # Before so many tokens the end tokens are barred.
+        self.least = self._tensor([row.sampling.min_new_tokens for row in rows])
+        self.least_of_all = max(row.sampling.min_new_tokens for row in rows)
+        self.made = torch.zeros_like(self.least)
+        longest = max(row.sampling.max_new_tokens for row in rows)
+        self.draws = torch.zeros(len(rows), longest)  # every row's random numbers, all at once
+        for number, row in enumerate(rows):
+            self.draws[number, : row.sampling.max_new_tokens] = draws_of(row.seed, row.sampling.max_new_tokens)
+        self.draws = self.draws.to(self.device)
+
+    def step(self) -> tuple[list[int], list[bool]]:
+        """The next token of each row, and whether the model gave numbers that one can draw from."""
+        logits = self._logits().float()
+        if self.least_of_all:
+            barred = (self.made < self.least)[:, None] & torch.zeros_like(logits, dtype=torch.bool).index_fill_(
+                1, self.ends, True
+            )
+            logits = logits.masked_fill(barred, -torch.inf)
+        # Rows that have ended and not yet left may be past their last number.
+        place = self.made.clamp(max=self.draws.shape[1] - 1)[:, None]
+        tokens, usable = pick(logits, self.draws.gather(1, place)[:, 0], self.temperature, self.top_p)
+        self.made += 1
+        self._go_on(tokens)
+        return tokens.tolist(), usable.tolist()
+
+    def drop_ended(self) -> list[Row]:
+        """Take rows that have ended out of the batch, once there are enough of them to be worth it. Gives them back."""
+        keep = [number for number, row in enumerate(self.rows) if not row.ended]
+        if len(self.rows) - len(keep) < max(1, ENDED_SHARE * len(self.rows)):
+            return []
+        left = [row for row in self.rows if row.ended]
+        self.rows = [self.rows[number] for number in keep]
+        if keep:
+            self._keep(self._tensor(keep))
+        return left
+
+    def join(self, other: "Batch") -> None:
+        """Take in the rows of another batch, after its first step. Only where ``can_join``."""
+        self.rows += other.rows
+        for name in ("temperature", "top_p", "least", "made"):
+            setattr(self, name, torch.cat([getattr(self, name), getattr(other, name)]))
+        self.least_of_all = max(self.least_of_all, other.least_of_all)
+        longest = max(self.draws.shape[1], other.draws.shape[1])
+        self.draws = torch.cat([pad(draws, (0, longest - draws.shape[1])) for draws in (self.draws, other.draws)])
+
+    @property
+    def can_join(self) -> bool:
+        """Whether other rows can come in while these are on their way."""
+        return False
+
+    @property
+    def width(self) -> int:
+        """How many columns the rows take by now, gaps included."""
+        raise NotImplementedError
+
+    def _logits(self) -> torch.Tensor:
+        """The logits (B, V) of the next token of each row."""
+        raise NotImplementedError
+
+    def _go_on(self, tokens: torch.Tensor) -> None:
+        """Put the tokens (B) that were picked where the next step looks for them."""
+        raise NotImplementedError
+
+    def _keep(self, index: torch.Tensor) -> None:
+        """Keep the rows with these numbers, in this order."""
+        self.temperature, self.top_p, self.draws = self.temperature[index], self.top_p[index], self.draws[index]
+        self.least, self.made = self.least[index], self.made[index]
+
+    def _tensor(self, numbers: list[Any]) -> torch.Tensor:
+        return torch.tensor(numbers, device=self.device, dtype=torch.long)
+
+
+class DecoderBatch(Batch):
+    """Rows of a decoder-only model: prompt and completion are one sequence, padded on the left."""
+
+    def __init__(self, model: Any, rows: Sequence[Row], words: Words) -> None:
+        super().__init__(model, rows, words)
         width = max(len(row.prompt) for row in rows)
         gaps = [width - len(row.prompt) for row in rows]
-        self.ids = self._tensor([[pad] * gap + row.prompt for gap, row in zip(gaps, rows, strict=True)])
+        self.ids = self._tensor([[words.pad] * gap + row.prompt for gap, row in zip(gaps, rows, strict=True)])
         mask = self._tensor([[0] * gap + [1] * (width - gap) for gap in gaps])
         # Positions count from each row's own first token, or a row's text would hang on its neighbours' lengths.
         self.positions = (mask.cumsum(-1) - 1).clamp(min=0)
         # Without a mask attention takes a faster way, so it is left out where nothing is padded.
         self.mask: torch.Tensor | None = mask if any(gaps) else None
-        self.temperature = torch.tensor([row.sampling.temperature for row in rows], device=self.device)
-        self.top_p = torch.tensor([row.sampling.top_p for row in rows], device=self.device)
-        # Every row's random numbers, all at once (B, longest completion): drawn on the CPU, so that the same
-        # seed draws the same numbers on every device.
-        longest = max(row.sampling.max_new_tokens for row in rows)
-        self.draws = torch.zeros(len(rows), longest)
-        for number, row in enumerate(rows):
-            stream = torch.Generator().manual_seed(row.seed)
-            count = row.sampling.max_new_tokens
-            self.draws[number, :count] = torch.rand(count, generator=stream)
-        self.draws = self.draws.to(self.device)
         self.cache: Any = DynamicCache(config=model.config)
-        self.steps = 0
         accepted = inspect.signature(model.forward).parameters
         self.has_positions = "position_ids" in accepted
         self.options: dict[str, Any] = {"use_cache": True, "return_dict": True}
         if "logits_to_keep" in accepted:  # else the logits of the whole prompt: B × T × V floats
             self.options["logits_to_keep"] = 1
 
-    def step(self) -> tuple[list[int], list[bool]]:
-        """The next token of each row, and whether the model gave numbers that one can draw from."""
+    @property
+    def width(self) -> int:
+        columns: int = self.cache.get_seq_length() + self.ids.shape[1]
+        return columns
+
+    @property
+    def can_join(self) -> bool:
+        """Whether the cache is one of keys and values that stand side by side, as they do in nearly every model."""
+        return all(type(layer) is DynamicLayer for layer in self.cache.layers)
+
+    def join(self, other: Batch) -> None:
+        """See ``Batch``. Columns that no row needs any more go; the shorter side gets a gap on its left."""
+        assert isinstance(other, DecoderBatch)
+        masks = [side.mask if side.mask is not None else side._whole_mask() for side in (self, other)]
+        # What stands left of every row's first token was the prompt of somebody who has left.
+        trims = [int(mask.argmax(-1).min()) for mask in masks]
+        width = max(mask.shape[1] - trim for mask, trim in zip(masks, trims, strict=True))
+        gaps = [width - mask.shape[1] for mask in masks]  # below 0 where columns go
+        mask = torch.cat([pad(mask, (gap, 0)) for mask, gap in zip(masks, gaps, strict=True)])
+        self.mask = None if bool(mask.all()) else mask
+        for mine, theirs in zip(self.cache.layers, other.cache.layers, strict=True):
+            for name in ("keys", "values"):  # (B, heads, T, size)
+                sides = [getattr(mine, name), getattr(theirs, name)]
+                joined = torch.cat([pad(side, (0, 0, gap, 0)) for side, gap in zip(sides, gaps, strict=True)])
+                setattr(mine, name, joined)
+        self.ids = torch.cat([self.ids, other.ids])
+        self.positions = torch.cat([self.positions, other.positions])
+        super().join(other)
+
+    def _whole_mask(self) -> torch.Tensor:
+        return torch.ones(len(self.rows), self.width, device=self.device, dtype=torch.long)
+
+    def _logits(self) -> torch.Tensor:
         if self.has_positions:
             self.options["position_ids"] = self.positions
         output = self.model(input_ids=self.ids, attention_mask=self.mask, past_key_values=self.cache, **self.options)
-        logits = output.logits[:, -1].float()
-        tokens, usable = pick(logits, self.draws[:, self.steps], self.temperature, self.top_p)
-        self.steps += 1
+        logits: torch.Tensor = output.logits[:, -1]
+        return logits
+
+    def _go_on(self, tokens: torch.Tensor) -> None:
         self.ids = tokens[:, None]
         self.positions = self.positions[:, -1:] + 1
         if self.mask is not None:
-            self.mask = torch.cat([self.mask, self.mask.new_ones(len(self.rows), 1)], dim=-1)
-        return tokens.tolist(), usable.tolist()
+            self.mask = pad(self.mask, (0, 1), value=1)
 
-    def drop_ended(self) -> None:
-        """Take rows that have ended out of the batch, once there are enough of them to be worth it."""
-        keep = [number for number, row in enumerate(self.rows) if not row.ended]
-        if len(self.rows) - len(keep) < max(1, ENDED_SHARE * len(self.rows)):
-            return
-        self.rows = [self.rows[number] for number in keep]
-        if not keep:
-            return
-        index = self._tensor(keep)
+    def _keep(self, index: torch.Tensor) -> None:
+        super()._keep(index)
         self.cache.reorder_cache(index)  # meant for beams, but it is "these rows, in this order" for every cache layer
-        self.ids, self.positions, self.draws = self.ids[index], self.positions[index], self.draws[index]
-        self.temperature, self.top_p = self.temperature[index], self.top_p[index]
+        self.ids, self.positions = self.ids[index], self.positions[index]
         if self.mask is not None:
             self.mask = self.mask[index]
 
-    def _tensor(self, numbers: list[Any]) -> torch.Tensor:
-        return torch.tensor(numbers, device=self.device)
 
+class EncoderBatch(Batch):
+    """Rows of an encoder-decoder model: the encoder reads the prompts once, padded on the right.
 
-def pick(
-    logits: torch.Tensor, draws: torch.Tensor, temperature: torch.Tensor, top_p: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """One token for each row: the likeliest where its temperature is 0, else drawn by the row's own number.
-
-    ``logits`` (B, V) float32; ``draws`` (B) uniform in [0, 1); ``temperature`` and ``top_p`` (B).
-    Returns the token ids (B) and whether each row's logits were usable (B).
+    ``opening`` are the tokens that every completion starts from; they are no part of it.
     """
-    largest, tokens = logits.max(-1)
-    usable = largest.isfinite()  # max hands on a NaN, and is infinite where all are -inf
-    for chosen, draw in (
-        ((temperature > 0) & (top_p >= 1) & usable, _draw_from_all),
-        ((temperature > 0) & (top_p < 1) & usable, _draw_from_nucleus),
-    ):
-        index = chosen.nonzero()[:, 0]
-        if len(index):
-            probabilities = (logits[index] / temperature[index, None]).softmax(-1)
-            tokens[index] = draw(probabilities, draws[index], top_p[index])
-    return tokens, usable
+
+    def __init__(self, model: Any, rows: Sequence[Row], words: Words, opening: Sequence[int]) -> None:
+        super().__init__(model, rows, words)
+        width = max(len(row.prompt) for row in rows)
+        gaps = [width - len(row.prompt) for row in rows]
+        source = self._tensor([row.prompt + [words.pad] * gap for gap, row in zip(gaps, rows, strict=True)])
+        self.mask = self._tensor([[1] * (width - gap) + [0] * gap for gap in gaps])
+        self.encoded = model.get_encoder()(input_ids=source, attention_mask=self.mask, return_dict=True)
+        self.ids = self._tensor([list(opening)] * len(rows))
+        settings = model.config.get_text_config(decoder=True)
+        self.cache: Any = EncoderDecoderCache(DynamicCache(config=settings), DynamicCache(config=settings))
+
+    def _logits(self) -> torch.Tensor:
+        output = self.model(
+            encoder_outputs=self.encoded,
+            attention_mask=self.mask,
+            decoder_input_ids=self.ids,
+            past_key_values=self.cache,
+            use_cache=True,
+            return_dict=True,
+        )
+        logits: torch.Tensor = output.logits[:, -1]
+        return logits
+
+    def _go_on(self, tokens: torch.Tensor) -> None:
+        self.ids = tokens[:, None]
+
+    def _keep(self, index: torch.Tensor) -> None:
+        super()._keep(index)
+        self.cache.reorder_cache(index)
+        self.ids, self.mask = self.ids[index], self.mask[index]
+        self.encoded.last_hidden_state = self.encoded.last_hidden_state[index]
 
 
-def _draw_from_all(probabilities: torch.Tensor, draws: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    return _invert(probabilities, draws)
-
-
-def _draw_from_nucleus(probabilities: torch.Tensor, draws: torch.Tensor, top_p: torch.Tensor) -> torch.Tensor:
-    """Draw from the fewest likeliest tokens whose probabilities reach top_p, the one that reaches it included.
-
-    Sorting the whole vocabulary in every step would cost more than the model does; a few hundred tokens
-    nearly always hold enough.
-    """
-    words = probabilities.shape[-1]
-    count = min(words, NUCLEUS_GUESS)
-    while True:
-        values, ids = probabilities.topk(count)
-        held = values.cumsum(-1)
-        if count == words or bool((held[:, -1] >= top_p).all()):
-            break
-        count = min(words, count * 8)
-    weights = values * (held - values < top_p[:, None])
-    # In the order of the vocabulary, not of the probabilities: where two tokens are nearly equal, rounding may
-    # swap their ranks, and a draw must not jump with it.
-    ids, order = ids.sort(-1)
-    return ids.gather(-1, _invert(weights.gather(-1, order), draws)[:, None])[:, 0]
-
-
-def _invert(weights: torch.Tensor, draws: torch.Tensor) -> torch.Tensor:
-    """The index at which the running sum of ``weights`` (B, N) passes ``draws`` (B) of its total."""
-    # float64, because 50,000 float32 additions would drift; and a float32 draw below 1 times the total then
-    # cannot round up to the total, past the last token.
-    sums = weights.double().cumsum(-1)
-    return torch.searchsorted(sums, draws.double()[:, None] * sums[:, -1:], right=True)[:, 0]
-
-
-def _is_memory(error: BaseException) -> bool:
+def is_memory(error: BaseException) -> bool:
+    """Whether this is how running out of memory looks."""
     if isinstance(error, torch.OutOfMemoryError | MemoryError):
         return True
     text = str(error).lower()  # the CPU allocator raises a bare RuntimeError

@@ -12,19 +12,24 @@ import random
 import re
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from importlib import metadata
 from typing import Any
 from urllib.parse import parse_qsl
 
 from workers.backends.base import (
     Config,
+    Emit,
     Failure,
+    Feed,
     GeneratorError,
+    Option,
+    Outcome,
     Request,
     Result,
     RowError,
     check_request,
+    serve_in_batches,
 )
 
 _OPENINGS = ("Briefly:", "In short,", "Let us see.", "Here is one way to put it:", "A fair question.", "Well,")
@@ -70,6 +75,7 @@ class Echo:
 
     name = "echo"
     title = "Echo (no model, for trying things out)"
+    options: tuple[Option, ...] = ()
 
     def check(self, config: Config) -> None:
         """Whether the options can be read."""
@@ -99,9 +105,7 @@ class EchoModel:
             "versions": {"annotate": _own_version()},
         }
 
-    def generate(
-        self, requests: Sequence[Request], heartbeat: Callable[[], None] | None = None
-    ) -> list[Result | Failure]:
+    def generate(self, requests: Sequence[Request], heartbeat: Callable[[], None] | None = None) -> list[Outcome]:
         """See ``base.Loaded``. A heartbeat ten times a second until ``seconds`` are over, and one at least."""
         if self._closed:
             raise GeneratorError("The model has been closed.")
@@ -115,6 +119,10 @@ class EchoModel:
                 break
         share = (time.perf_counter() - started) / max(1, len(requests))
         return [self._answer(request, share) for request in requests]
+
+    def serve(self, feed: Feed, emit: Emit, heartbeat: Callable[[], None] | None = None) -> None:
+        """See ``base.Loaded``."""
+        serve_in_batches(self, 16, feed, emit, heartbeat)
 
     def describe(self) -> dict[str, Any]:
         """Which echo, and of which version."""
@@ -141,7 +149,7 @@ class EchoModel:
             completion_tokens=len(made),
             seconds=seconds,
             seed=request.seed,
-            provenance=self._provenance | {"sampling": asdict(request.sampling), "seed": request.seed},
+            provenance=self._provenance | {"sampling": request.sampling.as_json(), "seed": request.seed},
         )
 
 

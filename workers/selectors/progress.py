@@ -6,10 +6,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
 
-from django.db.models import Count
+from django.db.models import Count, Q
 
 from labeling.models import Project
-from workers.models import Generation, GenerationState, Generator, GeneratorState
+from workers.hygiene import CHECKS
+from workers.models import Finding, Generation, GenerationState, Generator, GeneratorState
 
 
 @dataclass(frozen=True)
@@ -31,6 +32,11 @@ class Progress:
     @property
     def tokens_per_second(self) -> float | None:
         return self.generator.tokens_per_second
+
+    @property
+    def is_unanswered(self) -> bool:
+        """Whether rows wait while no worker makes any: perhaps none serves this generator's group."""
+        return self.generator.state == GeneratorState.ACTIVE and self.pending > 0 and not self.running
 
 
 def of_generators(generators: Iterable[Generator]) -> list[Progress]:
@@ -61,3 +67,67 @@ def recent_failures(generator: Generator, *, number: int = 20) -> list[Generatio
     """The rows that failed last, with their prompts."""
     failed = Generation.objects.select_related("prompt").filter(generator=generator, state=GenerationState.FAILED)
     return list(failed.order_by("-finished_at", "-pk")[:number])
+
+
+@dataclass(frozen=True)
+class CheckCount:
+    """How often a hygiene check found something in what a generator made, and what became of those responses."""
+
+    name: str
+    title: str
+    action: str
+    marked: int
+    dropped: int
+    share: float | None
+
+    @property
+    def total(self) -> int:
+        return self.marked + self.dropped
+
+
+def findings(generator: Generator) -> list[CheckCount]:
+    """What each check found. `share`: of all responses that were looked at; None before the first."""
+    rows = Finding.objects.filter(generator=generator).order_by().values_list("found_by")
+    counted = {
+        name: (marked, dropped)
+        for name, marked, dropped in rows.annotate(
+            marked=Count("pk", filter=Q(dropped=False)), dropped_n=Count("pk", filter=Q(dropped=True))
+        )
+    }
+    drops = Finding.objects.filter(generator=generator, dropped=True).order_by()
+    done = Generation.objects.filter(generator=generator, state=GenerationState.DONE).count()
+    looked_at = done + drops.values("generation", "attempt").distinct().count()
+    return [
+        CheckCount(
+            name=name,
+            title=check.title,
+            action=generator.hygiene.get(name, check.action),
+            marked=counted.get(name, (0, 0))[0],
+            dropped=counted.get(name, (0, 0))[1],
+            share=sum(counted.get(name, (0, 0))) / looked_at if looked_at else None,
+        )
+        for name, check in CHECKS.items()
+    ]
+
+
+def found_by(generator: Generator, check: str = "") -> list[Finding]:
+    """The last findings of a check, or of all, with their prompts."""
+    rows = Finding.objects.select_related("generation__prompt", "generation__candidate").filter(generator=generator)
+    if check:
+        rows = rows.filter(found_by=check)
+    return list(rows.order_by("-pk")[:50])
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why rows of a generator failed, and how many for that reason."""
+
+    error: str
+    number: int
+
+
+def failure_reasons(generator: Generator, *, number: int = 10) -> list[Reason]:
+    """The commonest errors of a generator's failed rows."""
+    failed = Generation.objects.filter(generator=generator, state=GenerationState.FAILED).order_by()
+    rows = failed.values_list("error").annotate(n=Count("pk")).order_by("-n", "error")[:number]
+    return [Reason(error, n) for error, n in rows]

@@ -1,4 +1,4 @@
-"""Claiming generations in batches, making them, and storing what came out.
+"""Claiming generations, having them made, and giving back what a worker left.
 
 The row is the work. A claim is a token on the row with an end that its worker keeps moving; a worker that dies
 stops moving it, and its rows go back to be claimed by somebody else. A result is stored only where the row still
@@ -7,33 +7,40 @@ carries the claim that it was made under, so a row is made into exactly one cand
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import socket
 import time
 import uuid
-from collections.abc import Callable
+from collections import OrderedDict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
 import psutil
-from django.db import connection, transaction
-from django.db.models import F, Q, QuerySet
+from django.db import DatabaseError, connection, transaction
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 
-from labeling.models import Candidate, Prompt
-from labeling.services import locks, prompts
-from labeling.text import unfit_text, with_documents
+from labeling.errors import Conflict, Fault
+from labeling.models import Candidate, User
+from labeling.services import events, locks, prompts
+from labeling.text import canonical_json
 from workers.backends import BACKENDS
-from workers.backends.base import Config, Failure, GeneratorError, Loaded, Request, Result, Sampling, derive_seed
+from workers.backends.base import GeneratorError, Loaded, Outcome, Request
 from workers.models import Generation, GenerationState, Generator, GeneratorState
-from workers.services import generators
+from workers.services import budgets, generators, planning, results
+from workers.services.generator_settings import config_of
+from workers.services.requests import request_for, sampling_of
+from workers.services.results import MAX_TRIES
 
-MAX_TRIES = 3
 # Long enough for the first step of a batch of long prompts on a slow machine, before the first heartbeat.
 CLAIM_SECONDS = 180.0
 RENEW_SECONDS = 5.0
+
+logger = logging.getLogger(__name__)
 
 _CLAIM = """
 WITH chosen AS MATERIALIZED (
@@ -58,36 +65,46 @@ class ClaimLost(Exception):
 
 @dataclass
 class Worker:
-    """A process that makes generations, with the one model that it holds. `should_stop` is asked at every step."""
+    """A process that makes generations, with the models that it holds. `should_stop` is asked at every step.
+
+    `groups`: whose generators it serves; the blank group are all that name none. `most_models`: so many stay in memory,
+    the one that was used longest ago makes room.
+    """
 
     name: str
-    batch_size: int = 16
+    groups: Sequence[str] = ("",)
+    most_models: int = 1
     should_stop: Callable[[], bool] = lambda: False
-    _loaded: tuple[tuple[str, str, str], Loaded] | None = field(default=None, repr=False)
+    _models: OrderedDict[str, Loaded] = field(default_factory=OrderedDict, repr=False)
 
     def model_for(self, generator: Generator) -> Loaded:
-        """The generator's model, kept from the last batch when it is the same. Raises GeneratorError."""
-        wanted = (generator.backend, generator.model, generator.revision)
-        if self._loaded and self._loaded[0] == wanted:
-            return self._loaded[1]
-        self.close()
+        """The generator's model, kept from before where it is the same. Raises GeneratorError."""
+        wanted = model_key(generator)
+        if wanted in self._models:
+            self._models.move_to_end(wanted)
+            return self._models[wanted]
+        while len(self._models) >= self.most_models:
+            self._models.popitem(last=False)[1].close()
         backend = BACKENDS.get(generator.backend)
         if backend is None:
             raise GeneratorError(f"There is no backend “{generator.backend}” in this version.")
-        loaded = backend.load(Config(model=generator.model, revision=generator.revision))
-        self._loaded = (wanted, loaded)
-        return loaded
+        config = config_of(generator.backend, generator.model, generator.revision, generator.options)
+        self._models[wanted] = backend.load(config)
+        return self._models[wanted]
+
+    def holds(self, generator: Generator) -> bool:
+        """Whether the generator's model is in memory."""
+        return model_key(generator) in self._models
 
     def close(self) -> None:
-        """Gives the model's memory back."""
-        if self._loaded:
-            self._loaded[1].close()
-            self._loaded = None
+        """Gives the memory of all its models back."""
+        while self._models:
+            self._models.popitem()[1].close()
 
-    @property
-    def holds(self) -> tuple[str, str, str] | None:
-        """Backend, model and revision in memory."""
-        return self._loaded[0] if self._loaded else None
+
+def model_key(generator: Generator) -> str:
+    """The same for generators that share a model in memory."""
+    return canonical_json([generator.backend, generator.model, generator.revision, generator.options])
 
 
 def worker_name() -> str:
@@ -147,19 +164,21 @@ def _put_back(running: QuerySet[Generation], *, error: str, count_try: bool) -> 
         row.state = GenerationState.FAILED if spent else GenerationState.PENDING
         row.finished_at = timezone.now() if spent else None
         row.save()
-    generators.settle(prompt_ids)
+    planning.settle(prompt_ids)
     return len(rows)
 
 
-def claim(generator: Generator, *, worker: str, number: int) -> tuple[uuid.UUID, list[Generation]]:
+def claim(
+    generator: Generator, *, token: uuid.UUID, worker: str, number: int, levels: Sequence[int] = (0, 1, 2)
+) -> list[Generation]:
     """Up to `number` pending rows of a generator, marked as this worker's. Fewer, or none, when there are no more.
 
     Rows that were lost with a worker before are claimed in small numbers, and at last alone: if one of them is
-    what kills workers, it must not take its neighbours along every time.
+    what kills workers, it must not take its neighbours along every time. `levels`: how often they may have been lost.
     """
-    token = uuid.uuid4()
     until = timezone.now() + timedelta(seconds=CLAIM_SECONDS)
-    for tries, most in ((0, number), (1, max(1, number // 4)), (2, 1)):
+    for tries in levels:
+        most = {0: number, 1: max(1, number // 4)}.get(tries, 1)
         with connection.cursor() as cursor:
             cursor.execute(
                 _CLAIM,
@@ -174,8 +193,8 @@ def claim(generator: Generator, *, worker: str, number: int) -> tuple[uuid.UUID,
             )
             ids = [row[0] for row in cursor.fetchall()]
         if ids:
-            return token, list(Generation.objects.select_related("prompt").filter(pk__in=ids).order_by("pk"))
-    return token, []
+            return list(Generation.objects.select_related("prompt").filter(pk__in=ids).order_by("pk"))
+    return []
 
 
 def renew(token: uuid.UUID) -> int:
@@ -184,18 +203,68 @@ def renew(token: uuid.UUID) -> int:
     return Generation.objects.filter(claim=token, state=GenerationState.RUNNING).update(claimed_until=until)
 
 
-def messages_for(prompt: Prompt, generator: Generator) -> list[dict[str, str]]:
-    """The prompt as the model gets it: with the generator's system text where the prompt has none of its own."""
-    # Chat templates know `system`; `developer` is OpenAI's newer name for the same.
-    messages = [m | {"role": "system"} if m["role"] == "developer" else dict(m) for m in prompt.messages]
-    messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
-    if generator.system and messages[0]["role"] != "system":
-        messages.insert(0, {"role": "system", "content": generator.system})
-    return messages
+class _Run:
+    """One stretch of work for one generator: gives its backend rows, takes the outcomes, and keeps the claim alive."""
+
+    def __init__(self, generator: Generator, worker: Worker, *, until: float) -> None:
+        self.generator, self.worker, self.until = generator, worker, until
+        self.token = uuid.uuid4()
+        self.hashes: dict[int, str] = {}
+        self.claimed = 0
+        self._renewed = self._counted = time.monotonic()
+        # None until the first row is claimed. Rows that were lost before are taken once in a run, and nothing after.
+        self._level: int | None = None
+        self.spent = ""
+
+    @property
+    def rows(self) -> QuerySet[Generation]:
+        """What is still under the claim."""
+        return Generation.objects.filter(claim=self.token, state=GenerationState.RUNNING)
+
+    def feed(self, number: int) -> list[Request]:
+        if self._level or self.worker.should_stop() or time.monotonic() > self.until:
+            return []
+        if not self.claimed and not self.generator.tokens_made:
+            # A generator's very first rows are one prompt's worth: people can start on it while the rest is made.
+            number = min(number, self.generator.candidates_per_prompt)
+        rows = self._claim(number)
+        if rows and self._level is None:
+            self._level = rows[0].tries - 1
+        self.claimed += len(rows)
+        self.hashes |= {row.pk: row.prompt.content_hash for row in rows}
+        return [request_for(row, self.generator) for row in rows]
+
+    def _claim(self, number: int) -> list[Generation]:
+        levels = (0, 1, 2) if self._level is None else (0,)
+        state = Generator.objects.values_list("state", flat=True).filter(pk=self.generator.pk).first()
+        if state != GeneratorState.ACTIVE:
+            return []
+        with transaction.atomic():
+            if budgets.is_limited(self.generator):
+                budgets.lock(self.generator)
+                allowed = budgets.allowance(self.generator)
+                self.spent = allowed.why
+                number = number if allowed.rows is None else min(number, allowed.rows)
+            if number < 1:
+                return []
+            return claim(self.generator, token=self.token, worker=self.worker.name, number=number, levels=levels)
+
+    def emit(self, outcomes: Sequence[Outcome]) -> None:
+        now = time.monotonic()
+        results.store(self.generator, self.token, self.hashes, outcomes, seconds=now - self._counted)
+        self._counted = now
+
+    def heartbeat(self) -> None:
+        if self.worker.should_stop():
+            raise Stopped
+        if time.monotonic() - self._renewed > RENEW_SECONDS:
+            if not renew(self.token):
+                raise ClaimLost
+            self._renewed = time.monotonic()
 
 
-def make_batch(generator: Generator, worker: Worker) -> int:
-    """Claims a batch of a generator, makes it and stores it. Returns how many rows were claimed; 0: nothing to do.
+def make(generator: Generator, worker: Worker, *, until: float) -> int:
+    """Has a generator's rows made until none is left or the time is over. Returns how many rows were claimed.
 
     Raises Stopped when the worker was told to stop; the rows are put back first.
     """
@@ -204,159 +273,98 @@ def make_batch(generator: Generator, worker: Worker) -> int:
     except GeneratorError as error:
         generators.break_off(generator, str(error))
         return 0
-    # A generator's very first batch is one prompt's worth: people can start on it while the rest is made.
-    first = min(worker.batch_size, generator.candidates_per_prompt)
-    token, rows = claim(generator, worker=worker.name, number=worker.batch_size if generator.tokens_made else first)
-    if not rows:
-        return 0
-    claimed = Generation.objects.filter(claim=token, state=GenerationState.RUNNING)
-    hashes = {row.pk: row.prompt.content_hash for row in rows}
-    sampling = Sampling(**generator.sampling)
-    requests = [
-        Request(
-            id=str(row.pk),
-            messages=messages_for(row.prompt, generator),  # type: ignore[arg-type]
-            sampling=sampling,
-            seed=derive_seed(sampling.seed, row.prompt.content_hash, row.sample),
-        )
-        for row in rows
-    ]
-    renewed = time.monotonic()
-
-    def heartbeat() -> None:
-        nonlocal renewed
-        if worker.should_stop():
-            raise Stopped
-        if time.monotonic() - renewed > RENEW_SECONDS:
-            if not renew(token):
-                raise ClaimLost
-            renewed = time.monotonic()
-
-    began = time.monotonic()
+    run = _Run(generator, worker, until=until)
     try:
-        outcomes = model.generate(requests, heartbeat)
+        model.serve(run.feed, run.emit, run.heartbeat)
+        _put_back(run.rows, error="The backend gave no answer to this row.", count_try=True)
     except ClaimLost:
-        return len(rows)
+        _put_back(run.rows, error="", count_try=False)
     except Stopped:
-        _put_back(claimed, error="", count_try=False)
+        _put_back(run.rows, error="", count_try=False)
         raise
     except GeneratorError as error:
-        _put_back(claimed, error="", count_try=False)
+        _put_back(run.rows, error="", count_try=False)
         generators.break_off(generator, str(error))
-        return len(rows)
+    except DatabaseError:
+        # Nothing can be put back now. The rows' claim ends by itself, or with this process.
+        raise
     except Exception as error:
         # One row may have broken the batch: put them back, and smaller batches find out which.
-        _put_back(claimed, error=f"{type(error).__name__}: {error}"[:2000], count_try=True)
-        return len(rows)
-    store(generator, token, hashes, outcomes, seconds=time.monotonic() - began)
-    return len(rows)
+        logger.exception("Generator %s failed in the middle of its rows.", generator.pk)
+        _put_back(run.rows, error=f"{type(error).__name__}: {error}"[:2000], count_try=True)
+    if run.spent:
+        generators.stop_spent(generator, run.spent)
+    return run.claimed
 
 
 @transaction.atomic
-def store(
-    generator: Generator,
-    token: uuid.UUID,
-    hashes: dict[int, str],
-    outcomes: list[Result | Failure],
-    *,
-    seconds: float,
-) -> int:
-    """Turns outcomes into candidates, for the rows that still carry the claim. Returns how many were stored.
+def regenerate(candidate: Candidate, *, by: User) -> Generation:
+    """Puts a candidate aside and has another one made in its place, under another seed.
 
-    `hashes` says for each row which content it answered: a prompt that was rewritten meanwhile is answered anew.
+    Tasks that nobody has touched wait for the new one; those that people have begun keep what they show. Raises
+    Conflict where no other one could come.
     """
+    row = Generation.objects.filter(candidate=candidate).select_related("generator__project").first()
+    if row is None:
+        why = "It was put aside already." if candidate.retired_at else "No generator of this project made it."
+        raise Conflict(why, errors=[Fault("candidate", why)])
+    generator = row.generator
+    if generator.state != GeneratorState.ACTIVE:
+        raise Conflict(
+            f"{generator.name} is not going. Set it going first.", errors=[Fault("generator", "Is stopped.")]
+        )
+    if not sampling_of(generator, row.sample).temperature:
+        raise Conflict(
+            f"{generator.name} draws nothing at random (temperature 0): it would make the same response again.",
+            errors=[Fault("generator", "Has the temperature 0.")],
+        )
     locks.share_queues(generator.project_id)
-    by_id = {int(outcome.id): _judged(outcome) for outcome in outcomes}
-    prompt_ids = sorted(set(Generation.objects.filter(pk__in=by_id).values_list("prompt_id", flat=True)))
-    locked = prompts.lock(prompt_ids)
-    rows = Generation.objects.select_for_update(no_key=True).filter(
-        pk__in=by_id, claim=token, state=GenerationState.RUNNING
-    )
-    made: list[tuple[Generation, Candidate]] = []
-    for row in rows.order_by("pk"):
-        outcome = by_id[row.pk]
-        row.claim = row.claimed_until = None
-        if locked[row.prompt_id].content_hash != hashes[row.pk]:
-            row.state, row.tries = GenerationState.PENDING, 0
-        elif isinstance(outcome, Failure):
-            spent = not outcome.retry or row.tries >= MAX_TRIES
-            row.state = GenerationState.FAILED if spent else GenerationState.PENDING
-            row.error, row.finished_at = outcome.error[:5000], timezone.now() if spent else None
-        else:
-            made.append((row, _candidate(generator, row, outcome)))
-            continue
-        row.save()
-    remaining = generators.awaited(prompt_ids)
-    for row, _ in made:
-        remaining[row.prompt_id] -= 1
-    candidates = prompts.add_generated(generator.project, [candidate for _, candidate in made], remaining)
-    for (row, _), candidate in zip(made, candidates, strict=True):
-        row.state, row.error, row.candidate = GenerationState.DONE, "", candidate
-        row.finished_at = timezone.now()
-        row.save()
-    done_ids = {row.pk for row, _ in made}
-    tokens = sum(o.completion_tokens for o in outcomes if isinstance(o, Result) and int(o.id) in done_ids)
-    Generator.objects.filter(pk=generator.pk).update(
-        tokens_made=F("tokens_made") + tokens, busy_seconds=F("busy_seconds") + seconds
-    )
-    return len(made)
-
-
-def _judged(outcome: Result | Failure) -> Result | Failure:
-    """A completion that nobody could judge is a failure: the same seed would only make it again."""
-    if isinstance(outcome, Result):
-        problem = "is empty." if not outcome.text.strip() else unfit_text(outcome.text)
-        if problem:
-            return Failure(outcome.id, f"The response {problem}")
-    return outcome
-
-
-def _candidate(generator: Generator, row: Generation, result: Result) -> Candidate:
-    described = dict(result.provenance)
-    for name in ("backend", "model", "revision", "sampling", "seed"):
-        described.pop(name, None)
-    return Candidate(
-        prompt_id=row.prompt_id,
-        text=result.text.strip(),
-        model=generator.model,
-        revision=str(result.provenance.get("revision") or generator.revision)[:100],
-        backend=generator.backend,
-        generator=generator.name,
-        sampling=generator.sampling,
-        seed=result.seed,
-        prompt_tokens=result.prompt_tokens,
-        completion_tokens=result.completion_tokens,
-        finish_reason=result.finish_reason,
-        seconds=result.seconds,
-        provenance=described | {"system": generator.system} if generator.system else described,
-    )
+    prompts.lock([row.prompt_id])
+    row = Generation.objects.select_for_update(no_key=True).get(pk=row.pk)
+    if row.candidate_id != candidate.pk:
+        raise Conflict("It was put aside already.", errors=[Fault("candidate", "Is put aside.")])
+    prompts.retire(candidate)
+    row.candidate, row.state, row.finished_at, row.error = None, GenerationState.PENDING, None, ""
+    row.attempt, row.tries = row.attempt + 1, 0
+    row.save()
+    planning.settle([row.prompt_id])
+    events.record("candidate.regenerated", candidate, by=by, project=generator.project, generation=row.pk)
+    return row
 
 
 def next_generator(worker: Worker) -> Generator | None:
-    """An active generator with pending rows: the one whose model is in memory first, then the oldest work."""
-    waiting = (
-        Generation.objects.filter(state=GenerationState.PENDING, generator__state=GeneratorState.ACTIVE)
-        .values_list("generator_id", flat=True)
-        .distinct()
-    )
+    """An active generator of the worker's groups with pending rows: one whose model is in memory, else the oldest."""
+    waiting = _waiting(worker.groups).values_list("generator_id", flat=True).distinct()
     found = list(Generator.objects.select_related("project").filter(pk__in=waiting).order_by("pk"))
-    same = [g for g in found if (g.backend, g.model, g.revision) == worker.holds]
-    return next(iter(same or found), None)
+    return next(iter([one for one in found if worker.holds(one)] or found), None)
 
 
 def work(worker: Worker, *, seconds: float) -> int:
-    """Makes batches until nothing is left or the time is over. Returns how many rows were claimed."""
+    """Makes rows until nothing is left or the time is over. Returns how many rows were claimed."""
     until = time.monotonic() + seconds
     total = 0
+    # What a database that went away had this process leave behind. It does one thing after the other, so it holds none.
+    own = Generation.objects.filter(state=GenerationState.RUNNING, worker=worker.name)
+    _put_back(own, error="The database went away.", count_try=False)
     while time.monotonic() < until and not worker.should_stop():
         generator = next_generator(worker)
         if generator is None:
             break
-        claimed = make_batch(generator, worker)
+        claimed = make(generator, worker, until=until)
         total += claimed
+        if not claimed and next_generator(worker) == generator:
+            break  # its rest is under way elsewhere, or its budget waits for that: the next bell looks again
     return total
 
 
-def is_work_waiting() -> bool:
-    """Whether some active generator has rows to be made."""
-    return Generation.objects.filter(state=GenerationState.PENDING, generator__state=GeneratorState.ACTIVE).exists()
+def _waiting(groups: Sequence[str]) -> QuerySet[Generation]:
+    return Generation.objects.filter(
+        state=GenerationState.PENDING, generator__state=GeneratorState.ACTIVE, generator__group__in=groups
+    )
+
+
+def groups_waiting() -> list[str]:
+    """The groups of workers for whom some active generator has rows to be made."""
+    active = Generator.objects.filter(state=GeneratorState.ACTIVE)
+    pending = Generation.objects.filter(generator=OuterRef("pk"), state=GenerationState.PENDING)
+    return sorted(set(active.filter(Exists(pending)).values_list("group", flat=True)))

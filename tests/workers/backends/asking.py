@@ -1,8 +1,8 @@
 """Short ways to ask a backend for something."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
-from workers.backends.base import Failure, Loaded, Message, Request, Result, Sampling
+from workers.backends.base import Failure, Loaded, Message, Outcome, Request, Result, Sampling
 
 GREEDY = Sampling(max_new_tokens=12, temperature=0)
 WARM = Sampling(max_new_tokens=12, temperature=1, top_p=0.95)
@@ -28,3 +28,16 @@ def results(model: Loaded, requests: Sequence[Request]) -> list[Result]:
 def result(model: Loaded, request: Request) -> Result:
     """The one completion of one request, made alone."""
     return results(model, [request])[0]
+
+
+def serve(model: Loaded, requests: Sequence[Request], heartbeat: Callable[[], None] | None = None) -> list[Outcome]:
+    """What comes out of serving the requests, in the order in which it comes."""
+    left = list(requests)
+    came: list[Outcome] = []
+
+    def feed(number: int) -> list[Request]:
+        some, left[:number] = left[:number], []
+        return some
+
+    model.serve(feed, came.extend, heartbeat)
+    return came

@@ -73,20 +73,20 @@ def test_sampling_must_be_an_object(data: object) -> None:
     ("settings", "field"),
     [
         ({"model": " "}, "model"),
-        ({"model": "m", "device": "gpu"}, "device"),
-        ({"model": "m", "device": "cpu:0"}, "device"),
-        ({"model": "m", "device": "cuda:"}, "device"),
-        ({"model": "m", "dtype": "int4"}, "dtype"),
+        ({"model": "m", "options": {"device": "gpu"}}, "device"),
+        ({"model": "m", "options": {"device": "cpu:0"}}, "device"),
+        ({"model": "m", "options": {"device": "cuda:"}}, "device"),
+        ({"model": "m", "options": {"dtype": "int4"}}, "dtype"),
     ],
 )
-def test_a_config_names_the_field_that_is_wrong(settings: dict[str, str], field: str) -> None:
+def test_a_config_names_the_field_that_is_wrong(settings: dict[str, Any], field: str) -> None:
     with pytest.raises(GeneratorError) as caught:
-        Config(**settings)  # type: ignore[arg-type]
+        Config(**settings)
     assert list(caught.value.errors) == [field]
 
 
 def test_a_numbered_gpu_is_a_device() -> None:
-    assert Config("m", device="cuda:1").device == "cuda:1"
+    assert Config("m", options={"device": "cuda:1"}).device == "cuda:1"
 
 
 def test_models_are_kept_in_the_home_of_the_platform(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

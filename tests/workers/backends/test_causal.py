@@ -1,4 +1,5 @@
 import hashlib
+import json
 import shutil
 import time
 from collections.abc import Callable
@@ -10,7 +11,7 @@ import pytest
 import torch
 
 from tests.workers.backends.asking import GREEDY, WARM, ask, result, results, user
-from workers.backends.base import Config, Failure, GeneratorError, Request, Result, Sampling
+from workers.backends.base import Config, Failure, GeneratorError, Request, Result, Sampling, clean_options
 from workers.backends.causal import Causal, CausalModel
 
 QUESTIONS = ["Say it.", "What is the answer? " * 3, "W", "Is it the user, the assistant or the system?"]
@@ -43,7 +44,7 @@ def test_the_texts_hang_on_the_prompts(tiny: CausalModel) -> None:
 
 @pytest.mark.parametrize("kind", ["llama", "gpt2"])
 def test_rows_of_different_lengths_do_not_disturb_each_other(make_model: Callable[..., Path], kind: str) -> None:
-    model = Causal().load(Config(str(make_model(kind=kind)), device="cpu", dtype="float32"))
+    model = Causal().load(Config(str(make_model(kind=kind)), options={"device": "cpu", "dtype": "float32"}))
     requests = [ask(QUESTIONS[i % 4], WARM if i % 2 else GREEDY, seed=i) for i in range(12)]
     together = [made.text for made in results(model, requests)]
     assert together == [result(model, request).text for request in requests]
@@ -67,7 +68,7 @@ def test_any_of_the_models_end_tokens_ends_the_turn(make_model: Callable[..., Pa
     tokens = tokenizer(long.text)["input_ids"]
     at = next(i for i in range(3, len(tokens)) if tokens[i] not in tokens[:i])
     folder = make_model(ends=[2, tokens[at]])
-    stopping = Causal().load(Config(str(folder), device="cpu", dtype="float32"))
+    stopping = Causal().load(Config(str(folder), options={"device": "cpu", "dtype": "float32"}))
     made, other = results(stopping, [ask(QUESTIONS[0], Sampling(20, temperature=0)), ask("W", Sampling(3))])
     assert made.finish_reason == "stop"
     assert made.completion_tokens == at + 1
@@ -115,7 +116,7 @@ def test_a_prompt_cannot_end_its_own_turn(tiny: CausalModel) -> None:
 
 def test_without_a_chat_template_the_plain_one_is_used_and_said(make_model: Callable[..., Path]) -> None:
     folder = make_model(chat_template=None)
-    model = Causal().load(Config(str(folder), device="cpu", dtype="float32"))
+    model = Causal().load(Config(str(folder), options={"device": "cpu", "dtype": "float32"}))
     turns = [
         {"role": "system", "content": "Be brief."},
         *user("Hi"),
@@ -219,7 +220,7 @@ def test_weights_that_are_damaged(tiny_folder: Path, tmp_path: Path) -> None:
     folder = shutil.copytree(tiny_folder, tmp_path / "model")
     whole = (folder / "model.safetensors").read_bytes()
     (folder / "model.safetensors").write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(GeneratorError, match="cannot be loaded") as caught:
+    with pytest.raises(GeneratorError, match=r"model\.safetensors is damaged or cut short") as caught:
         Causal().load(Config(str(folder)))
     assert list(caught.value.errors) == ["model"]
 
@@ -243,14 +244,40 @@ def test_code_that_comes_with_a_model_is_never_run(tiny_folder: Path, tmp_path: 
         '{"model_type": "theirs", "architectures": ["Model"],'
         ' "auto_map": {"AutoConfig": "theirs.Config", "AutoModelForCausalLM": "theirs.Model"}}'
     )
-    with pytest.raises(GeneratorError, match="cannot be loaded"):
+    with pytest.raises(GeneratorError, match="brings code of its own, which is not run here"):
         Causal().load(Config(str(folder)))
     assert not ran.exists()
 
 
+def test_code_of_a_model_that_is_known_without_it_is_not_needed(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    settings = json.loads((folder / "config.json").read_text())
+    settings["auto_map"] = {"AutoModelForCausalLM": "theirs.Model"}
+    (folder / "config.json").write_text(json.dumps(settings))
+    assert result(Causal().load(Config(str(folder), options={"device": "cpu"})), ask("Say it.")).text
+
+
+def test_an_operator_may_allow_a_model_to_bring_its_code(tiny_folder: Path, tmp_path: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    (folder / "theirs.py").write_text(
+        "from transformers import LlamaConfig, LlamaForCausalLM\n"
+        "class Config(LlamaConfig):\n    model_type = 'theirs'\n"
+        "class Model(LlamaForCausalLM):\n    config_class = Config\n"
+    )
+    settings = json.loads((folder / "config.json").read_text())
+    settings |= {"model_type": "theirs", "architectures": ["Model"]}
+    settings["auto_map"] = {"AutoConfig": "theirs.Config", "AutoModelForCausalLM": "theirs.Model"}
+    (folder / "config.json").write_text(json.dumps(settings))
+    model = Causal().load(Config(str(folder), may_run_code=True, options={"device": "cpu", "dtype": "float32"}))
+    assert model.describe()["architecture"] == "Model"
+    assert len(model.describe()["code_sha256"]) == 64
+    plain = Causal().load(Config(str(tiny_folder), options={"device": "cpu", "dtype": "float32"}))
+    assert result(model, ask("Say it.")).text == result(plain, ask("Say it.")).text
+
+
 def test_a_gpu_that_is_not_there(tiny_folder: Path) -> None:
     with pytest.raises(GeneratorError) as caught:
-        Causal().load(Config(str(tiny_folder), device="cuda:99"))
+        Causal().load(Config(str(tiny_folder), options={"device": "cuda:99"}))
     assert list(caught.value.errors) == ["device"]
 
 
@@ -268,6 +295,112 @@ def test_the_provenance_names_every_byte_and_version(tiny: CausalModel, tiny_fol
 
 
 def test_half_precision_can_be_asked_for(tiny_folder: Path) -> None:
-    model = Causal().load(Config(str(tiny_folder), device="cpu", dtype="bfloat16"))
+    model = Causal().load(Config(str(tiny_folder), options={"device": "cpu", "dtype": "bfloat16"}))
     assert model.describe()["dtype"] == "bfloat16"
     assert isinstance(model.generate([Request("1", user("Say it."), WARM, 1)])[0], Result)
+
+
+def test_each_row_says_which_text_the_model_was_given_and_what_made_it(tiny: CausalModel) -> None:
+    made, other = results(tiny, [ask("Say it."), ask("What")])
+    written = "<|im_start|>user\nSay it.<|im_end|>\n<|im_start|>assistant\n"
+    assert made.provenance["prompt_sha256"] == hashlib.sha256(written.encode()).hexdigest()
+    assert made.provenance["prompt_sha256"] != other.provenance["prompt_sha256"]
+    assert made.provenance["engine"] == "padded batches"
+    assert (made.provenance["attention"], made.provenance["quantization"]) == ("sdpa", "none")
+    assert "prompt_tokens_cut" not in made.provenance
+
+
+def test_before_the_least_number_of_tokens_no_turn_ends(make_model: Callable[..., Path]) -> None:
+    folder = make_model(ends=list(range(2, 250)))  # nearly every token ends a turn
+    model = Causal().load(Config(str(folder), options={"device": "cpu", "dtype": "float32"}))
+    free, held, late = results(
+        model,
+        [
+            ask("Say it.", Sampling(12, temperature=0)),
+            ask("Say it.", Sampling(12, temperature=0, min_new_tokens=5)),
+            ask("Say it.", Sampling(12, temperature=1, min_new_tokens=9), seed=3),
+        ],
+    )
+    assert free.completion_tokens < 5
+    assert held.completion_tokens >= 6 or held.finish_reason == "length"
+    assert late.completion_tokens >= 9
+    assert held.text == result(model, ask("Say it.", Sampling(12, temperature=0, min_new_tokens=5))).text
+
+
+def test_a_stop_text_ends_the_completion_and_is_no_part_of_it(tiny: CausalModel) -> None:
+    long = result(tiny, ask(QUESTIONS[1], Sampling(20, temperature=0)))
+    stop = long.text[7:10]
+    assert "\N{REPLACEMENT CHARACTER}" not in stop
+    assert stop not in long.text[: long.text.index(stop)]
+    stopping = Sampling(20, temperature=0, stop=("never comes up", stop))
+    stopped, other = results(tiny, [ask(QUESTIONS[1], stopping), ask(QUESTIONS[0], Sampling(20, temperature=0))])
+    assert stopped.text == long.text[: long.text.index(stop)]
+    assert stopped.finish_reason == "stop"
+    assert stopped.completion_tokens < long.completion_tokens
+    assert other.completion_tokens == 20
+    assert stopped.provenance["sampling"]["stop"] == ["never comes up", stop]
+
+
+def test_a_prompt_that_is_too_long_is_cut_where_the_generator_says_so(tiny_folder: Path) -> None:
+    options = {"device": "cpu", "dtype": "float32", "context": "cut"}
+    model = Causal().load(Config(str(tiny_folder), options=options))
+    whole, cut = results(model, [ask("W", Sampling(40)), ask("What is it? " * 40 + "Say it.", Sampling(40))])
+    assert "prompt_tokens_cut" not in whole.provenance
+    assert cut.prompt_tokens <= 128 - 40
+    assert cut.provenance["prompt_tokens_cut"] > 100
+    refused = model.generate([ask("W", Sampling(128))])[0]
+    assert isinstance(refused, Failure)
+    assert "cut as far as it can be" in refused.error
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"device": "cpu", "device_map": "auto"}, "device_map"),
+        ({"device": "cpu", "attention": "flash_attention_2"}, "attention"),
+        ({"device": "cpu", "quantization": "bnb-4bit"}, "quantization"),
+        ({"adapter": "owner/adapter"}, "adapter"),
+        ({"adapter": "owner/adapter@main"}, "adapter"),
+        ({"file": "../model.gguf"}, "file"),
+        ({"file": "model.bin"}, "file"),
+    ],
+)
+def test_options_that_cannot_be_are_refused_before_anything_is_loaded(options: dict[str, str], field: str) -> None:
+    assert clean_options(Causal.options, options) == options
+    with pytest.raises(GeneratorError) as caught:
+        Causal().check(Config("./mine", options=options))
+    assert list(caught.value.errors) == [field]
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"quantization": "bnb-8bit"}, "bnb-8bit needs"),
+        ({"attention": "flash_attention_3"}, "flash_attention_3 needs"),
+    ],
+)
+def test_what_the_machine_lacks_is_said(tiny_folder: Path, options: dict[str, str], reason: str) -> None:
+    if torch.cuda.is_available():
+        pytest.skip("this machine has a GPU")
+    with pytest.raises(GeneratorError, match=reason):
+        Causal().load(Config(str(tiny_folder), options=options))
+
+
+def test_accelerate_may_place_the_model(tiny_folder: Path, tiny: CausalModel) -> None:
+    model = Causal().load(Config(str(tiny_folder), options={"device_map": "auto", "dtype": "float32"}))
+    assert model.describe()["device_map"] == "auto"
+    assert model.describe()["versions"]["accelerate"] == metadata.version("accelerate")
+    assert result(model, ask("Say it.")).text == result(tiny, ask("Say it.")).text
+
+
+def test_attention_is_as_it_was_asked_for(tiny_folder: Path, tiny: CausalModel) -> None:
+    model = Causal().load(Config(str(tiny_folder), options={"device": "cpu", "dtype": "float32", "attention": "eager"}))
+    assert model.describe()["attention"] == "eager"
+    assert result(model, ask("Say it.")).text == result(tiny, ask("Say it.")).text
+
+
+def test_a_model_that_writes_no_text_is_told_apart(tmp_path: Path, tiny_folder: Path) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    (folder / "config.json").write_text('{"model_type": "bert", "architectures": ["BertForMaskedLM"]}')
+    with pytest.raises(GeneratorError, match="is a BertForMaskedLM, which does not write text"):
+        Causal().load(Config(str(folder)))

@@ -3,8 +3,8 @@
 import pytest
 import torch
 
-from workers.backends import decoding
-from workers.backends.decoding import pick
+from workers.backends import picking
+from workers.backends.picking import pick, pick_on_device
 
 LOGITS = torch.tensor([1.0, 3.0, -2.0, 2.5, 0.0, 2.4])
 
@@ -45,7 +45,7 @@ def test_top_p_is_the_same_as_in_transformers() -> None:
 def test_top_p_looks_further_where_the_first_few_tokens_do_not_hold_enough(monkeypatch: pytest.MonkeyPatch) -> None:
     flat = torch.linspace(0, 0.1, 200)
     whole = shares(flat, 1.0, 0.9)
-    monkeypatch.setattr(decoding, "NUCLEUS_GUESS", 4)
+    monkeypatch.setattr(picking, "NUCLEUS_GUESS", 4)
     assert torch.equal(shares(flat, 1.0, 0.9), whole)
     assert (whole > 0).sum() > 150
 
@@ -81,3 +81,28 @@ def test_numbers_that_mean_nothing_are_noticed_in_their_row_alone(broken: float)
     tokens, usable = pick(logits, torch.full((3,), 0.5), torch.ones(3), torch.tensor([1.0, 1.0, 0.9]))
     assert usable.tolist() == [True, False, False]
     assert tokens[0] == 3
+
+
+def test_without_waiting_for_the_device_the_same_tokens_are_picked() -> None:
+    stream = torch.Generator().manual_seed(5)
+    rows = 600
+    logits = torch.randn(rows, 300, generator=stream) * torch.linspace(0.1, 6, rows)[:, None]
+    logits[::7, 20:] = -torch.inf
+    draws = torch.rand(rows, generator=stream)
+    temperature = torch.tensor([0.0, 0.7, 1.0, 1.5]).repeat(rows // 4)
+    top_p = torch.tensor([1.0, 0.2, 0.9, 0.99, 0.5]).repeat(rows // 5)
+    tokens, usable = pick(logits, draws, temperature, top_p)
+    same, also_usable = pick_on_device(logits, draws, temperature, top_p)
+    assert same.tolist() == tokens.tolist()
+    assert usable.all()
+    assert also_usable.all()
+
+
+def test_without_waiting_for_the_device_unusable_rows_are_noticed_too() -> None:
+    logits = LOGITS.repeat(4, 1)
+    logits[1, 2] = torch.nan
+    logits[2] = -torch.inf
+    logits[3, 0] = torch.inf
+    tokens, usable = pick_on_device(logits, torch.full((4,), 0.5), torch.ones(4), torch.tensor([1.0, 1.0, 0.9, 0.9]))
+    assert usable.tolist() == [True, False, False, False]
+    assert ((tokens >= 0) & (tokens < len(LOGITS))).all()

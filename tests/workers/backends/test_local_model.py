@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.workers.backends.asking import ask, result, results, user
-from workers.backends import local_model
+from workers.backends import converted, local_model
 from workers.backends.base import Config, GeneratorError, Sampling, derive_seed
 from workers.backends.causal import CausalModel
 
@@ -74,7 +74,7 @@ def test_two_processes_at_once_make_it_once_and_make_good_a_damaged_one(
     (left_over / "model.safetensors").write_bytes(b"half of it")
     damaged = tmp_path / f"{local_model.NAME}-{local_model._wheel_file()[1][:12]}-{local_model.RECIPE}"
     damaged.mkdir()
-    (damaged / local_model.MANIFEST).write_text('{"files": {"model.safetensors": {"bytes": 1, "sha256": ""}}}')
+    (damaged / converted.MANIFEST).write_text('{"files": {"model.safetensors": {"bytes": 1, "sha256": ""}}}')
     code = (
         "import logging, sys; from pathlib import Path; from workers.backends import local_model;"
         "logging.basicConfig(level='INFO', stream=sys.stdout, format='%(message)s');"
@@ -100,8 +100,8 @@ def test_two_processes_at_once_make_it_once_and_make_good_a_damaged_one(
     [
         lambda folder: (folder / "model.safetensors").write_bytes(b"1234"),
         lambda folder: (folder / "model.safetensors").unlink(),
-        lambda folder: (folder / local_model.MANIFEST).write_text("{"),
-        lambda folder: (folder / local_model.MANIFEST).unlink(),
+        lambda folder: (folder / converted.MANIFEST).write_text("{"),
+        lambda folder: (folder / converted.MANIFEST).unlink(),
     ],
     ids=["cut short", "taken away", "damaged manifest", "no manifest"],
 )
@@ -109,11 +109,11 @@ def test_a_folder_that_is_not_whole_is_not_taken_for_the_model(tmp_path: Path, h
     (tmp_path / "model.safetensors").write_bytes(b"12345")
     files = {"model.safetensors": {"bytes": 5, "sha256": "abc"}}
     manifest = {"source": "the wheel", "source_sha256": "def", "files": files}
-    (tmp_path / local_model.MANIFEST).write_text(json.dumps(manifest))
-    assert local_model._read(tmp_path) == local_model.Prepared(tmp_path, "abc", "the wheel", "def")
+    (tmp_path / converted.MANIFEST).write_text(json.dumps(manifest))
+    assert converted.read(tmp_path) == converted.Prepared(tmp_path, "abc", "the wheel", "def")
     assert callable(harm)
     harm(tmp_path)
-    assert local_model._read(tmp_path) is None
+    assert converted.read(tmp_path) is None
 
 
 def test_without_the_wheel_one_sentence_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

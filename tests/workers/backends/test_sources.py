@@ -50,6 +50,7 @@ def test_a_hub_model_needs_a_whole_commit(revision: str) -> None:
         ({"config.json": "{}"}, "has no model.safetensors"),
         ({"config.json": '{"is_encoder_decoder": true}'}, "is an encoder-decoder model"),
         ({"adapter_config.json": "{}"}, "holds an adapter, not a model"),
+        ({"config.json": "{}", "small.gguf": ""}, "has no model.safetensors, but small.gguf: name that as its file"),
         ({"config.json": "{}", "pytorch_model.bin": ""}, r"as a pickle \(pytorch_model.bin\), which can run code"),
         ({"config.json": "{}", "model.safetensors.index.json": "{}"}, "no usable weight_map"),
         (

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
+import time
 from typing import Any
 
 from labeling.models import Project
 from tests import make
-from workers.backends.base import Result
+from workers.backends.base import Result, serve_in_batches
 from workers.models import Generation, GenerationState, Generator
-from workers.services import generations, generators
+from workers.services import generations, generators, planning
 from workers.services.generations import Worker
 
 
@@ -23,7 +25,7 @@ def worker(**fields: Any) -> Worker:
 
 
 def run(**fields: Any) -> int:
-    generators.plan_all()
+    planning.plan_all()
     return generations.work(worker(**fields), seconds=60)
 
 
@@ -32,13 +34,16 @@ def states() -> dict[str, int]:
 
 
 class Scripted:
-    """A loaded model whose next outcomes a test decides: `script` is called with each batch."""
+    """A loaded model whose next outcomes a test decides: `script` is called with each batch of `width` rows at most."""
 
-    def __init__(self, script: Any) -> None:
-        self.script = script
+    def __init__(self, script: Any, width: int) -> None:
+        self.script, self.width = script, width
 
     def generate(self, requests: Any, heartbeat: Any = None) -> Any:
         return self.script(requests, heartbeat)
+
+    def serve(self, feed: Any, emit: Any, heartbeat: Any = None) -> None:
+        serve_in_batches(self, self.width, feed, emit, heartbeat)
 
     def describe(self) -> dict[str, Any]:
         return {}
@@ -47,12 +52,27 @@ class Scripted:
         pass
 
 
-def scripted(generator: Generator, script: Any, **fields: Any) -> Worker:
+def scripted(generator: Generator, script: Any, *, width: int = 16, **fields: Any) -> Worker:
     generator.tokens_made = 1  # past its first batch, which is a small one
     found = worker(**fields)
-    found._loaded = ((generator.backend, generator.model, generator.revision), Scripted(script))
+    found._models[generations.model_key(generator)] = Scripted(script, width)
     return found
 
 
-def result(request: Any, text: str = "text") -> Result:
-    return Result(request.id, text, "stop", 3, 5, 0.1, request.seed, {"versions": {}})
+def make_once(generator: Generator, found: Worker) -> int:
+    """One stretch of work for a generator, to the end of its rows. Returns how many rows were claimed."""
+    return generations.make(generator, found, until=time.monotonic() + 60)
+
+
+def result(request: Any, text: str | None = None, **fields: Any) -> Result:
+    """What came out for a request: words of its own where no text is given, so that no two are alike."""
+    if text is None:
+        digest = hashlib.sha256(str(request.seed).encode()).hexdigest()
+        text = " ".join(digest[place : place + 5] for place in range(0, 60, 5))
+    given: dict[str, Any] = {
+        "finish_reason": "stop",
+        "prompt_tokens": 3,
+        "completion_tokens": 5,
+        "seconds": 0.1,
+    } | fields
+    return Result(id=request.id, text=text, seed=request.seed, provenance={"versions": {}}, **given)

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
+import uuid
 from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, OperationalError, transaction
 from django.utils import timezone
 
 from labeling.models import Candidate, Prompt
 from labeling.services import prompts
 from tests import make
-from tests.workers.services.given import echo, result, run, scripted, states, worker
+from tests.workers.services.given import echo, make_once, result, run, scripted, states, worker
 from workers.backends.base import Failure, Result
 from workers.models import Generation
 from workers.selectors import progress
-from workers.services import generations, generators
+from workers.services import generations, generators, planning, requests, results
 
 pytestmark = pytest.mark.django_db
 
@@ -26,7 +27,7 @@ def test_it_works() -> None:
     queue = make.queue(project, preset="ranking")
     generator = echo(project, sampling={"max_new_tokens": 50, "temperature": 1.0, "seed": 3}, system="Be kind.")
     first, _ = make.imported(project, 2)
-    assert run(batch_size=3) == 4
+    assert run() == 4
     assert states() == {"done": 4}
     candidates = list(first.candidates.order_by("generation__sample"))
     assert len({candidate.text for candidate in candidates}) == 2
@@ -52,12 +53,15 @@ def test_tasks_open_when_the_last_candidate_of_a_prompt_is_there() -> None:
     queue = make.queue(project, preset="ranking")
     generator = echo(project, candidates_per_prompt=3)
     make.imported(project, 1)
-    generators.plan_all()
-    one_by_one = worker(batch_size=1)
-    for made in (1, 2, 3):
-        generations.make_batch(generator, one_by_one)
-        assert Candidate.objects.count() == made
-        assert queue.tasks.count() == (1 if made == 3 else 0)
+    planning.plan_all()
+    seen = []
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        seen.append((Candidate.objects.count(), queue.tasks.count()))
+        return [result(request) for request in requests]
+
+    assert make_once(generator, scripted(generator, script, width=1)) == 3
+    assert seen == [(0, 0), (1, 0), (2, 0)]
     assert len(queue.tasks.get().candidate_ids) == 3
 
 
@@ -66,11 +70,17 @@ def test_the_first_batch_is_one_prompts_worth_so_that_people_can_start() -> None
     queue = make.queue(project, preset="ranking")
     generator = echo(project, candidates_per_prompt=3)
     make.imported(project, 4)
-    generators.plan_all()
-    assert generations.make_batch(generator, worker(batch_size=6)) == 3
-    assert queue.tasks.count() == 1
-    generator.refresh_from_db()
-    assert generations.make_batch(generator, worker(batch_size=6)) == 6
+    planning.plan_all()
+    sizes = []
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        sizes.append((len(requests), queue.tasks.count()))
+        return [result(request) for request in requests]
+
+    found = scripted(generator, script, width=6)
+    generator.tokens_made = 0
+    make_once(generator, found)
+    assert sizes == [(3, 0), (6, 1), (3, 3)]
 
 
 def test_the_same_row_gets_the_same_text_again() -> None:
@@ -89,12 +99,12 @@ def test_a_row_that_cannot_be_made_fails_alone_with_its_reason() -> None:
     queue = make.queue(project, preset="ranking")
     generator = echo(project, candidates_per_prompt=3)
     make.imported(project, 2)
-    generators.plan_all()
+    planning.plan_all()
 
     def script(requests: Any, heartbeat: Any) -> Any:
         return [Failure(requests[0].id, "The prompt is too long."), *map(result, requests[1:])]
 
-    generations.make_batch(generator, scripted(generator, script))
+    make_once(generator, scripted(generator, script))
     assert states() == {"done": 5, "failed": 1}
     failed = Generation.objects.get(state="failed")
     assert failed.error == "The prompt is too long."
@@ -109,18 +119,26 @@ def test_an_empty_response_is_a_failure() -> None:
     project = make.project()
     generator = echo(project, candidates_per_prompt=1)
     make.imported(project, 2)
-    generators.plan_all()
-    texts = iter([" \n", "a\x00b"])
-    generations.make_batch(generator, scripted(generator, lambda rs, _: [result(r, next(texts)) for r in rs]))
+    planning.plan_all()
+    empty, broken = Generation.objects.order_by("pk")
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        return [result(request, " \n" if request.id == str(empty.pk) else "a\x00b") for request in requests]
+
+    make_once(generator, scripted(generator, script))
     assert states() == {"failed": 2}
     assert not Candidate.objects.exists()
+    empty.refresh_from_db()
+    assert empty.error.startswith("Dropped 3 times, at last for this: The response")
+    broken.refresh_from_db()
+    assert "holds a NUL character" in broken.error
 
 
 def test_a_batch_that_raises_is_tried_in_smaller_ones_and_then_fails() -> None:
     project = make.project()
     generator = echo(project, candidates_per_prompt=1)
     poisoned = make.imported(project, 8)[5]
-    generators.plan_all()
+    planning.plan_all()
     sizes = []
 
     def script(requests: Any, heartbeat: Any) -> Any:
@@ -129,8 +147,8 @@ def test_a_batch_that_raises_is_tried_in_smaller_ones_and_then_fails() -> None:
             raise RuntimeError("boom")
         return [result(r) for r in requests]
 
-    model = scripted(generator, script, batch_size=8)
-    while generations.make_batch(generator, model):
+    model = scripted(generator, script, width=8)
+    while make_once(generator, model):
         pass
     assert states() == {"done": 7, "failed": 1}
     assert Generation.objects.get(state="failed").prompt == poisoned
@@ -143,13 +161,16 @@ def test_a_worker_that_is_told_to_stop_puts_its_rows_back() -> None:
     project = make.project()
     generator = echo(project)
     make.imported(project, 2)
-    generators.plan_all()
+    planning.plan_all()
+
+    told = []
 
     def script(requests: Any, heartbeat: Any) -> Any:
+        told.append("stop")
         heartbeat()
 
     with pytest.raises(generations.Stopped):
-        generations.make_batch(generator, scripted(generator, script, should_stop=lambda: True))
+        make_once(generator, scripted(generator, script, should_stop=lambda: bool(told)))
     assert states() == {"pending": 4}
     assert set(Generation.objects.values_list("tries", flat=True)) == {0}
 
@@ -158,8 +179,9 @@ def test_rows_of_a_dead_worker_go_back_and_its_late_results_are_dropped() -> Non
     project = make.project()
     generator = echo(project)
     make.imported(project, 1)
-    generators.plan_all()
-    token, rows = generations.claim(generator, worker="elsewhere:1:0.00", number=4)
+    planning.plan_all()
+    token = uuid.uuid4()
+    rows = generations.claim(generator, token=token, worker="elsewhere:1:0.00", number=4)
     assert len(rows) == 2
     assert generations.reclaim() == 0
     Generation.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
@@ -168,7 +190,7 @@ def test_rows_of_a_dead_worker_go_back_and_its_late_results_are_dropped() -> Non
     assert generations.renew(token) == 0
     hashes = {row.pk: row.prompt.content_hash for row in rows}
     late: list[Result | Failure] = [Result(str(row.pk), "late", "stop", 1, 1, 0.1, 1, {}) for row in rows]
-    assert generations.store(generator, token, hashes, late, seconds=1) == 0
+    assert results.store(generator, token, hashes, late, seconds=1) == 0
     assert run() == 2
     assert Candidate.objects.count() == 2
     assert not Candidate.objects.filter(text="late").exists()
@@ -178,13 +200,13 @@ def test_rows_of_a_process_that_is_gone_from_this_machine_go_back_at_once() -> N
     project = make.project()
     generator = echo(project)
     make.imported(project, 1)
-    generators.plan_all()
+    planning.plan_all()
     own = generations.worker_name()
     host, pid, _ = own.rsplit(":", 2)
     elsewhere = f"another-{host}:{pid}:1.00"
-    generations.claim(generator, worker=own, number=1)
+    generations.claim(generator, token=uuid.uuid4(), worker=own, number=1)
     assert generations.reclaim() == 0
-    generations.claim(generator, worker=elsewhere, number=1)
+    generations.claim(generator, token=uuid.uuid4(), worker=elsewhere, number=1)
     assert generations.reclaim() == 0
     Generation.objects.filter(worker=elsewhere).update(worker=f"{host}:{pid}:1.00")  # an earlier one of this number
     assert generations.reclaim() == 1
@@ -194,9 +216,9 @@ def test_a_row_whose_workers_keep_dying_fails_in_the_end() -> None:
     project = make.project()
     generator = echo(project, candidates_per_prompt=1)
     make.imported(project, 1)
-    generators.plan_all()
-    for _ in range(generations.MAX_TRIES):
-        generations.claim(generator, worker="elsewhere:1:0.00", number=1)
+    planning.plan_all()
+    for _ in range(results.MAX_TRIES):
+        generations.claim(generator, token=uuid.uuid4(), worker="elsewhere:1:0.00", number=1)
         Generation.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
         generations.reclaim()
     assert states() == {"failed": 1}
@@ -207,26 +229,29 @@ def test_a_prompt_rewritten_while_it_was_answered_is_answered_anew() -> None:
     project = make.project()
     generator = echo(project, candidates_per_prompt=1)
     make.imported(project, 1)
-    generators.plan_all()
+    planning.plan_all()
+
+    asked = []
 
     def script(requests: Any, heartbeat: Any) -> Any:
+        asked.append(requests[0].messages)
+        assert not Candidate.objects.exists()
         prompts.import_lines(
             project, make.lines(1, system="New instructions."), source="jsonl", by=make.manager(project)
         )
-        return [result(request, "to the old text") for request in requests]
+        return [result(request, f"An answer to version {len(asked)} of it.") for request in requests]
 
-    generations.make_batch(generator, scripted(generator, script))
-    assert not Candidate.objects.exists()
-    assert states() == {"pending": 1}
-    run()
-    assert Candidate.objects.count() == 1
+    make_once(generator, scripted(generator, script))
+    assert len(asked) == 2
+    assert asked[1][0] == {"role": "system", "content": "New instructions."}
+    assert Candidate.objects.get().text == "An answer to version 2 of it."
 
 
 def test_the_database_itself_refuses_a_second_row_for_a_sample() -> None:
     project = make.project()
     generator = echo(project)
     (prompt,) = make.imported(project, 1)
-    generators.plan_all()
+    planning.plan_all()
     with pytest.raises(IntegrityError), transaction.atomic():
         Generation.objects.create(prompt=prompt, generator=generator, sample=0)
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -237,9 +262,54 @@ def test_a_model_gets_the_documents_and_the_system_text_of_its_generator() -> No
     project = make.project()
     generator = echo(project, system="Be kind.")
     (prompt,) = make.imported(project, 1, context=[{"title": "Rules", "text": "Seven days."}])
-    assert generations.messages_for(prompt, generator) == [
+    assert requests.messages_for(prompt, system=generator.system) == [
         {"role": "system", "content": "Be kind."},
         {"role": "user", "content": "Rules\nSeven days.\n\nQuestion 0?"},
     ]
     own = make.imported(project, 1, start=1, system="Be brief.")[-1]
-    assert generations.messages_for(own, generator)[0] == {"role": "system", "content": "Be brief."}
+    assert requests.messages_for(own, system=generator.system)[0] == {"role": "system", "content": "Be brief."}
+
+
+def test_a_worker_that_lost_the_database_takes_its_rows_up_again() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 2)
+    planning.plan_all()
+    left_behind = worker()
+    assert len(generations.claim(generator, token=uuid.uuid4(), worker=left_behind.name, number=3)) == 3
+    assert generations.reclaim() == 0  # it lives, and its claim holds
+    assert generations.work(left_behind, seconds=60) == 4
+    assert states() == {"done": 4}
+
+
+def test_a_database_error_is_no_fault_of_the_rows() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 1)
+    planning.plan_all()
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        raise OperationalError("the connection is closed")
+
+    with pytest.raises(OperationalError):
+        make_once(generator, scripted(generator, script))
+    assert states() == {"running": 2}
+    assert set(Generation.objects.values_list("error", flat=True)) == {""}
+
+
+def test_rows_that_a_backend_forgets_are_tried_again() -> None:
+    project = make.project()
+    generator = echo(project)
+    make.imported(project, 2)
+    planning.plan_all()
+    asked = []
+
+    def script(requests: Any, heartbeat: Any) -> Any:
+        asked.append(len(requests))
+        return [result(request) for request in requests[1:]] if len(asked) == 1 else [result(r) for r in requests]
+
+    found = scripted(generator, script)
+    assert make_once(generator, found) == 4
+    assert states() == {"done": 3, "pending": 1}
+    assert make_once(generator, found) == 1
+    assert states() == {"done": 4}

@@ -11,10 +11,10 @@ from labeling.importing.base import parse
 from labeling.models import Candidate, Event
 from labeling.services import prompts
 from tests import make
-from tests.workers.services.given import echo, run, scripted, states
+from tests.workers.services.given import echo, make_once, run, scripted, states, worker
 from workers.backends.base import GeneratorError
 from workers.models import Generation, Generator, GeneratorState
-from workers.services import generations, generators
+from workers.services import generations, generators, planning
 
 pytestmark = pytest.mark.django_db
 
@@ -23,11 +23,11 @@ def test_planning_again_plans_nothing_and_new_prompts_are_planned() -> None:
     project = make.project()
     echo(project)
     make.imported(project, 3)
-    assert generators.plan_all() == 6
-    assert generators.plan_all() == 0
-    assert generators.plan(project) == 0
+    assert planning.plan_all() == 6
+    assert planning.plan_all() == 0
+    assert planning.plan(project) == 0
     make.imported(project, 1, start=3)
-    assert generators.plan_all() == 2
+    assert planning.plan_all() == 2
 
 
 def test_a_second_generator_makes_its_own() -> None:
@@ -44,12 +44,12 @@ def test_a_generator_whose_model_is_wrong_breaks_and_says_so() -> None:
     project = make.project()
     generator = echo(project)
     make.imported(project, 1)
-    generators.plan_all()
+    planning.plan_all()
 
     def script(requests: Any, heartbeat: Any) -> Any:
         raise GeneratorError("The folder holds no model.")
 
-    generations.make_batch(generator, scripted(generator, script))
+    make_once(generator, scripted(generator, script))
     generator.refresh_from_db()
     assert (generator.state, generator.last_error) == (GeneratorState.BROKEN, "The folder holds no model.")
     assert states() == {"pending": 2}
@@ -65,7 +65,7 @@ def test_cancelling_lets_prompts_go_on_with_what_they_have() -> None:
     queue = make.queue(project, preset="ranking")
     generator = echo(project)
     make.imported(project, 2, candidates=2)
-    generators.plan_all()
+    planning.plan_all()
     assert not queue.tasks.exists()
     assert generators.cancel_pending(generator, by=make.manager(project)) == 4
     assert queue.tasks.count() == 2
@@ -149,16 +149,93 @@ def test_a_generator_made_while_a_plan_runs_is_planned_for_by_the_next() -> None
     project = make.project()
     echo(project, candidates_per_prompt=1)
     make.imported(project, 2)
-    real = generators._plan_chunk
+    real = planning._plan_some
 
-    def chunk_with_a_newcomer(*args: Any) -> Any:
-        outcome = real(*args)
+    def chunk_with_a_newcomer(*args: Any, **named: Any) -> Any:
+        outcome = real(*args, **named)
         if Generator.objects.count() == 1:
             echo(project, name="newcomer", candidates_per_prompt=1)
         return outcome
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(generators, "_plan_chunk", chunk_with_a_newcomer)
-        generators.plan(project)
-    generators.plan_all()
+        patch.setattr(planning, "_plan_some", chunk_with_a_newcomer)
+        planning.plan(project)
+    planning.plan_all()
     assert Generation.objects.count() == 4
+
+
+class TestSettings:
+    @pytest.mark.parametrize(
+        ("given", "path"),
+        [
+            ({"weight": 0}, "weight"),
+            ({"weight": "1"}, "weight"),
+            ({"group": "Big one"}, "group"),
+            ({"hygiene": {"looping": "burn"}}, "hygiene.looping"),
+            ({"hygiene": {"rhyme": "mark"}}, "hygiene.rhyme"),
+            ({"replacements": 11}, "replacements"),
+            ({"max_tokens": 0}, "max_tokens"),
+            ({"max_cost": "NaN"}, "max_cost"),
+            ({"variants": [{"temperature": 9}]}, "variants[0].temperature"),
+            ({"variants": {"temperature": 1}}, "variants"),
+            ({"sampling": {"stop": "END"}}, "sampling.stop"),
+            ({"sampling": {"min_new_tokens": 40, "max_new_tokens": 30}}, "sampling.min_new_tokens"),
+            ({"options": {"dtype": "bfloat16"}}, "options.dtype"),
+            ({"colour": "red"}, "colour"),
+        ],
+    )
+    def test_each_mistake_has_its_path(self, given: dict[str, Any], path: str) -> None:
+        with pytest.raises(Invalid) as caught:
+            echo(make.project(), **given)
+        assert path in [fault.path for fault in caught.value.errors]
+        assert not Generator.objects.exists()
+
+    def test_all_mistakes_are_told_at_once(self) -> None:
+        with pytest.raises(Invalid) as caught:
+            echo(make.project(), weight=-1, replacements=-1, backend="abacus", system=7)
+        assert {fault.path for fault in caught.value.errors} == {"weight", "replacements", "backend", "system"}
+
+    def test_what_says_which_model_answers_stays(self) -> None:
+        project = make.project()
+        generator = echo(project)
+        with pytest.raises(Invalid, match="do not fit") as caught:
+            generators.change(generator, model="echo?seconds=1", by=make.manager(project))
+        assert caught.value.errors[0].path == "model"
+
+    def test_a_name_that_is_taken_is_a_conflict(self) -> None:
+        project = make.project()
+        echo(project, name="first")
+        second = echo(project, name="second")
+        with pytest.raises(Conflict):
+            generators.change(second, name="first", by=make.manager(project))
+
+    def test_a_change_is_in_the_audit_log(self) -> None:
+        project = make.project()
+        generators.change(echo(project), replacements=0, by=make.manager(project))
+        assert Event.objects.get(verb="generator.changed").data == {"replacements": 0}
+
+
+class TestGroups:
+    def test_a_worker_makes_only_what_is_of_its_groups(self) -> None:
+        project = make.project()
+        small = echo(project, name="small", candidates_per_prompt=1)
+        big = echo(project, name="big", candidates_per_prompt=1, group="big")
+        make.imported(project, 3)
+        planning.plan_all()
+        assert generations.groups_waiting() == ["", "big"]
+        assert generations.work(worker(groups=("big",)), seconds=60) == 3
+        assert set(Generation.objects.values_list("generator", "state")) == {(big.pk, "done"), (small.pk, "pending")}
+        assert generations.groups_waiting() == [""]
+
+    def test_a_worker_keeps_as_many_models_as_it_may(self) -> None:
+        project = make.project()
+        makers = [echo(project, name=name, model=f"echo?seconds=0.0{n}") for n, name in enumerate("abc")]
+        both = worker(most_models=2)
+        kept = [both.model_for(one) for one in makers[:2]]
+        assert both.model_for(makers[0]) is kept[0]
+        third = both.model_for(makers[2])  # the one that was used longest ago makes room
+        assert not both.holds(makers[1])
+        assert both.model_for(makers[0]) is kept[0]
+        assert both.model_for(makers[2]) is third
+        both.close()
+        assert not both.holds(makers[0])
