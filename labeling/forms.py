@@ -137,6 +137,13 @@ class PromptFilter(forms.Form):
         self.fields["state"].choices = [("", "Any state"), *stands]  # type: ignore[attr-defined]
 
 
+class BatchForm(forms.Form):
+    """What a batch adds to the priority of its prompts."""
+
+    batch = forms.CharField(max_length=100, strip=False)
+    priority = forms.IntegerField(label="Adds to their priority")
+
+
 class EventFilter(forms.Form):
     """What the log is narrowed down to."""
 

@@ -4,6 +4,7 @@ from django.urls import path
 
 from labeling.views import (
     account,
+    batches,
     duplicates,
     form_preview,
     forms,
@@ -50,6 +51,7 @@ urlpatterns = [
     path("projects/<slug:slug>/members/<int:membership_id>/remove/", members.remove, name="member-remove"),
     path("projects/<slug:slug>/prompts/", prompts.index, name="prompts"),
     path("projects/<slug:slug>/prompts/<int:prompt_id>/", prompts.detail, name="prompt"),
+    path("projects/<slug:slug>/batches/", batches.index, name="batches"),
     path("projects/<slug:slug>/imports/", imports.index, name="imports"),
     path("projects/<slug:slug>/imports/<int:import_id>/", imports.detail, name="import"),
     path("projects/<slug:slug>/imports/<int:import_id>/cancel/", imports.cancel, name="import-cancel"),

@@ -70,6 +70,14 @@ def _with_people(project: Project, sent: dict[str, Any]) -> dict[str, Any]:
 
 
 class BatchPriorities(ApiView):
+    @describe(
+        {200: page_of(shapes.BatchPriority)}, errors=(400,), query=PageQuery, operation_id="list_batch_priorities"
+    )
+    def get(self, request: Request, slug: str) -> Response:
+        """The batches that add something to the priority of their prompts; all others add nothing."""
+        project = access.get_project(person(request), slug, least=Role.MANAGER)
+        return page(request, project.batch_priorities.all(), shapes.BatchPriority)
+
     @describe({200: shapes.BatchPriority}, request=shapes.BatchPriority, operation_id="prioritise_batch")
     def put(self, request: Request, slug: str) -> Response:
         """Sets what a batch adds to the priority of its prompts, in all queues of the project."""

@@ -11,7 +11,7 @@ from labeling.api.base import ApiView, body, person
 from labeling.api.schema import describe
 from labeling.errors import Fault, Invalid
 from labeling.models import Membership
-from labeling.services import tasks
+from labeling.services import slots, tasks
 
 
 class Retire(ApiView):
@@ -66,3 +66,13 @@ class FreeSlot(ApiView):
         access.get_task(user, slot.task_id)
         tasks.hand_to_anybody(slot, by=user)
         return Response(status=204)
+
+
+class TakeBack(ApiView):
+    @describe({200: shapes.SlotOutcome}, errors=(409,), operation_id="take_back_slot")
+    def post(self, request: Request, slot_id: int) -> Response:
+        """Gives what somebody holds back to its queue, without their lease. Their draft stays. 409 if nobody does."""
+        user = person(request)
+        slot = access.get_slot(user, slot_id)
+        access.get_task(user, slot.task_id)
+        return Response(shapes.SlotOutcome(slots.release(slot, by=user)).data)

@@ -2,7 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from labeling.api import annotations, forms, members, projects, prompts, queues, slots, tasks, tokens
+from labeling.api import (
+    annotations,
+    duplicates,
+    forms,
+    live,
+    members,
+    projects,
+    prompts,
+    queues,
+    slots,
+    tasks,
+    tokens,
+)
 
 _project = "projects/<slug:slug>/"
 
@@ -17,17 +29,24 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_project}imports/<int:import_id>/", prompts.ImportReport.as_view(), name="api-import"),
     path(f"{_project}imports/<int:import_id>/cancel/", prompts.CancelImport.as_view(), name="api-import-cancel"),
     path(f"{_project}imports/<int:import_id>/rejected/", prompts.RejectedLines.as_view(), name="api-import-rejected"),
+    path(f"{_project}duplicates/", duplicates.Duplicates.as_view(), name="api-duplicates"),
+    path(f"{_project}duplicates/search/", duplicates.DuplicateSearches.as_view(), name="api-duplicate-search"),
+    path(f"{_project}duplicates/search/cancel/", duplicates.CancelSearch.as_view(), name="api-duplicate-search-cancel"),
+    path(f"{_project}duplicates/<int:group_id>/judge/", duplicates.JudgeGroup.as_view(), name="api-duplicates-judge"),
     path(f"{_project}queues/", queues.Queues.as_view(), name="api-queues"),
     path(f"{_project}annotations/", annotations.Annotations.as_view(), name="api-annotations"),
     path("form-presets/", forms.FormPresets.as_view(), name="api-form-presets"),
     path("question-types/", forms.QuestionTypes.as_view(), name="api-question-types"),
     path("queues/<int:queue_id>/", queues.QueueDetail.as_view(), name="api-queue"),
+    path("queues/<int:queue_id>/live/", live.LiveQueue.as_view(), name="api-queue-live"),
+    path("queues/<int:queue_id>/skips/", live.Skips.as_view(), name="api-queue-skips"),
     path(f"{_project}batches/", queues.BatchPriorities.as_view(), name="api-batches"),
     path("tasks/<int:task_id>/retire/", tasks.Retire.as_view(), name="api-task-retire"),
     path("tasks/<int:task_id>/reopen/", tasks.Reopen.as_view(), name="api-task-reopen"),
     path("tasks/<int:task_id>/hand/", tasks.Hand.as_view(), name="api-task-hand"),
     path("tasks/<int:task_id>/move/", tasks.Move.as_view(), name="api-task-move"),
     path("slots/<int:slot_id>/free/", tasks.FreeSlot.as_view(), name="api-slot-free"),
+    path("slots/<int:slot_id>/take-back/", tasks.TakeBack.as_view(), name="api-slot-take-back"),
     path("queues/<int:queue_id>/next/", queues.NextSlot.as_view(), name="api-next"),
     path("slots/<int:slot_id>/draft/", slots.Draft.as_view(), name="api-draft"),
     path("slots/<int:slot_id>/submit/", slots.Submit.as_view(), name="api-submit"),

@@ -1,9 +1,12 @@
 """Every page of the site, each with content as it would have in earnest and the person it is for.
 
 A new page needs one line in STOPS. What stands in its address (`<int:prompt_id>`) is looked up in `World.places`.
+The labelling page in its states is in states.py. `THOROUGH=1` takes tests to all of it in every appearance, where they
+otherwise see each page at least once.
 """
 
 import io
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +22,7 @@ from labeling.questions import PRESETS, QUESTION_TYPES
 from labeling.selectors import slots as slot_reads
 from labeling.services import (
     annotations,
+    batch_priorities,
     drafts,
     duplicates,
     imports,
@@ -31,11 +35,31 @@ from labeling.services import (
 )
 from tests import make
 from tests.browser.conftest import Visitor, let_in, person
-from tests.browser.content import reading_room
-from workers.services import generations, generators
+from tests.browser.content import GUIDELINES, reading_room
+from workers.models import Finding
+from workers.services import generations, generators, planning, supply
 from workers.services.generations import Worker
 
+THOROUGH = os.environ.get("THOROUGH") == "1"
 MANAGER, REVIEWER, ANNOTATOR, NOBODY = "mira", "rita", "ann", ""
+
+# Answers that stand to be corrected, to four responses or the first two.
+CORRECTED: dict[str, dict[str, object]] = {
+    "instructgpt-ranking": {
+        "quality": {"a": 7, "b": 2, "c": 5, "d": 1},
+        "flags": {"d": ["Contains a hallucination"]},
+        "ranking": {"groups": [["a"], ["c"], ["b", "d"]]},
+    },
+    "llama3-pairwise-edit": {
+        "preference": {"preferred": "a", "strength": 2},
+        "edited": {"candidate": "a", "text": "The **mean** is the sum divided by the count."},
+    },
+    "grounded": {
+        "claims": {"a": [{"start": 0, "end": 3, "label": "Unsupported", "comment": "Who says so?"}]},
+        "grounded": {"a": ["In part"], "b": ["Fully"], "c": ["Fully"], "d": ["Not at all"]},
+        "why": {"text": "It names no source."},
+    },
+}
 
 
 # Fonts are there, and so is the math.
@@ -142,6 +166,9 @@ STOPS = [
     Stop("imports", MANAGER, "with mistakes", _save_nothing, also=("422",)),
     Stop("import", MANAGER),
     Stop("import", MANAGER, "while it waits", at={"slug": "new_slug", "import_id": "waiting_import"}),
+    Stop("batches", MANAGER),
+    Stop("batches", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("batches", MANAGER, "when there are none", at={"slug": "new_slug"}),
     Stop("duplicates", MANAGER),
     Stop("duplicates", MANAGER, "when nobody has looked", at={"slug": "new_slug"}),
     Stop("queues", MANAGER),
@@ -165,7 +192,12 @@ STOPS = [
     Stop("generators", MANAGER, "when there are none", at={"slug": "new_slug"}),
     Stop("generator-create", MANAGER),
     Stop("generator-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("generator-create", MANAGER, "with all that unfolds", _open_all),
     Stop("generator", MANAGER),
+    Stop("generator-change", MANAGER, "with all that unfolds", _open_all),
+    Stop("generator-findings", MANAGER),
+    Stop("generation", MANAGER),
+    Stop("generation", MANAGER, "without a generator", at={"slug": "new_slug"}),
     Stop("export", MANAGER),
     Stop("label", ANNOTATOR, "with the guidelines", _key("g")),
     Stop("label", ANNOTATOR, "with the reasons to skip", _key("s")),
@@ -175,7 +207,7 @@ STOPS = [
     Stop("label-correct", ANNOTATOR, at={"queue_id": "write"}),
     Stop("label", ANNOTATOR, "when nothing is left", at={"queue_id": "finished"}),
     Stop("label", ANNOTATOR, "when it is for others", at={"queue_id": "shared"}),
-    *(Stop("label", ANNOTATOR, f"of the form {form}", at={"queue_id": form}) for form in (*PRESETS, *QUESTION_TYPES)),
+    *(Stop("label", ANNOTATOR, f"of the form {form}", at={"queue_id": form}) for form in QUESTION_TYPES),
     Stop("/nothing/here/", MANAGER, also=("404",)),
     Stop("prompts", ANNOTATOR, "who may not", also=("403",)),
 ]
@@ -185,6 +217,7 @@ NO_PAGES = {
     *("label-undo", "label-ahead", "label-ahead-leave", "guidelines-met", "form-preview"),
     *("logout", "token-create", "token-revoke", "label-submit", "label-skip", "label-leave", "label-preview"),
     *("member-invite", "member-remove", "import-rejected", "slot-release", "generator-act"),
+    *("generation-mark", "regenerate"),
     *("task-act", "import-cancel", "duplicates-cancel", "duplicates-judge"),
 }
 
@@ -226,17 +259,23 @@ def build() -> World:
         name: queues.create(project, name=f"Form {name}", slug=f"form-{name}", preset=name, overlap=2, by=mira)
         for name in (*PRESETS, *QUESTION_TYPES)
     }
-    finished = queues.create(project, name="Finished", slug="finished", preset="ranking", state="closed", by=mira)
+    finished = queues.create(project, name="Finished", slug="finished", preset="ranking", by=mira)
     shared, handed = _shared(project, mira, ben)
     _work(rank, ben)
     _type(queues_by_form["demonstrations"], ann)
     done = slots.take_next(queues_by_form["write"], by=ann)
     assert done is not None
     make.answered(done, ann, {"write": {"text": "As it was."}})
+    corrected = {f"done-{form}": _answer(queues_by_form[form], ann, CORRECTED[form]) for form in CORRECTED}
+    corrected["done-finished"] = _answer(finished, ann, {"ranking": CORRECTED["instructgpt-ranking"]["ranking"]})
+    queues.change(finished, state="closed", by=mira)
+    projects.meet_guidelines(project, 1, by=ben)
+    projects.set_guidelines(project, GUIDELINES.replace("**true**", "true") + "\nSources must be named.\n", by=mira)
     people.create_token(ann, name="a notebook", by=ann)
     broken = Rejected(2, "It is no JSON: Expecting value at column 1.")
     imports.import_lines(project, [*make.lines(1, start=50), broken], source="jsonl", filename="more.jsonl", by=mira)
     imports.import_lines(project, [parse({"prompt": "question  50?"}, 1)], source="jsonl", by=mira)
+    batch_priorities.set_priority(project, "the week that comes", 5, by=mira)
     duplicates.search(project, likeness=80, by=mira)
     duplicates.work()
     generator = generators.create(
@@ -248,17 +287,33 @@ def build() -> World:
         system="Be *brief*.",
         by=mira,
     )
-    generators.plan_all()
+    planning.plan_all()
     generations.work(Worker(name="tour"), seconds=60)
+    Finding.objects.create(
+        generator=generator,
+        generation=generator.generations.earliest("pk"),
+        found_by="looping",
+        reason="The response says “so it goes, ” 60 times.",
+        dropped=True,
+        text="so it goes, " * 60,
+    )
+    supply.set_water_marks(queues_by_form["ranking"], low=1, high=5, by=mira)
+    supply.change_project(project, budget="10", by=mira)
     new = projects.create(name="Just made", by=mira)
     record = PromptImport.objects.get(project=project, filename="more.jsonl")
     waiting = imports.send(new, io.BytesIO(b'{"prompt": "?"}'), source="jsonl", filename="later.jsonl", by=mira)
     places = _places(project, rank, {name: queue.pk for name, queue in queues_by_form.items()})
-    places |= {"shared": shared.pk, "task_id": handed}
+    places |= {"shared": shared.pk, "task_id": handed, **corrected}
     places |= {"uidb64": uidb64, "token": token, "old_token": "c0-ffee", "new_slug": new.slug, "finished": finished.pk}
-    places |= {"slot_id": done.pk, "import_id": record.pk, "generator_id": generator.pk, "membership_id": invited.pk}
+    places |= {
+        "slot_id": done.pk,
+        "import_id": record.pk,
+        "generator_id": generator.pk,
+        "candidate_id": 1,
+        "membership_id": invited.pk,
+    }
     places |= {"waiting_import": waiting.pk, "group_id": project.duplicate_groups.earliest("pk").pk}
-    return World({user.name.lower(): user for user in (mira, rita, ann, newcomer)}, places)
+    return World({user.name.lower(): user for user in (mira, rita, ann, ben, newcomer)}, places)
 
 
 def _places(project: Project, rank: Queue, forms: Mapping[str, int]) -> dict[str, object]:
@@ -310,6 +365,14 @@ def _work(queue: Queue, user: User) -> None:
     assert slots.take_next(queue, by=user) is not None
 
 
+def _answer(queue: Queue, user: User, answers: dict[str, object]) -> int:
+    """Somebody answers the next task; the number of its slot."""
+    slot = slots.take_next(queue, by=user)
+    assert slot is not None
+    make.answered(slot, user, answers)
+    return slot.pk
+
+
 def _type(queue: Queue, user: User) -> None:
     """Somebody has begun to write."""
     slot = slots.take_next(queue, by=user)
@@ -338,6 +401,7 @@ class Tour:
         if stop.who:
             visitor.enter(self.world.people[stop.who])
         visitor.expected += stop.also
+        visitor.page.unroute_all()
         page = visitor.open(self.world.address(stop))
         page.wait_for_function(DRAWN)
         if stop.then:

@@ -17,8 +17,8 @@ from typing import Any
 
 from annotate.environment import ROOT
 from tests.hammer.annotators import Journal, Orders
-from tests.hammer.chaos import Chaos, faults_in
-from tests.hammer.platform import Platform, running
+from tests.hammer.chaos import Chaos, faults
+from tests.hammer.platform import PATIENCE, Platform, running
 
 
 @dataclass
@@ -30,6 +30,8 @@ class Options:
     threads: int = 3
     workers: int = 3
     tasks: int = 3000
+    lines: int = 200  # of a file that a worker reads
+    step: int = 50  # how many lines or tasks are done at a time; 0: as many as usual
     seconds: float = 120
     pause: float = 0.5  # between two things that befall the platform
     seed: int = 0
@@ -169,6 +171,28 @@ def lost_drafts(journal: Journal) -> list[str]:
     ]  # fmt: skip
 
 
+def wait_for_workers(*, seconds: float = PATIENCE) -> list[str]:
+    """Waits until every file is read and every setting followed. What still is not, where that takes too long."""
+    from django.db import connection
+
+    from labeling.models import PromptImport, Queue
+    from labeling.models.background import UNFINISHED
+
+    connection.close()  # it may have been killed with others
+    end = time.monotonic() + seconds
+    while True:
+        left = [
+            *(f"{record} is {record.state}" for record in PromptImport.objects.filter(state__in=UNFINISHED)),
+            *(
+                f"queue {queue.pk} is opened from {queue.opening_from} and followed from {queue.following_from}"
+                for queue in Queue.objects.exclude(opening_from=None, following_from=None)
+            ),
+        ]
+        if not left or time.monotonic() > end:
+            return [f"nothing befell the platform for {seconds:.0f} s, and {one}" for one in left]
+        time.sleep(0.2)
+
+
 def left_over(queues: list[int]) -> list[str]:
     """What is still held or could be done, when everybody has been told that there is nothing."""
     from django.db import connection
@@ -190,8 +214,13 @@ def left_over(queues: list[int]) -> list[str]:
               AND NOT EXISTS (SELECT 1 FROM labeling_slot met
                               WHERE met.task_id = s.task_id AND met.annotator_id = m.user_id)
             GROUP BY s.id
+            UNION ALL
+            SELECT format('prompt %%s has no task in queue %%s', p.id, q.id)
+            FROM labeling_queue q JOIN labeling_prompt p ON p.project_id = q.project_id
+            WHERE q.id = ANY(%s)
+              AND NOT EXISTS (SELECT 1 FROM labeling_task t WHERE t.queue_id = q.id AND t.prompt_id = p.id)
             """,
-            [queues],
+            [queues, queues],
         )
         return [row[0] for row in cursor.fetchall()]
 
@@ -203,12 +232,14 @@ def hammer(options: Options) -> list[str]:
     def say(text: str) -> None:
         print(f"{time.monotonic() - began:6.1f} s  {text}", flush=True)
 
-    with running(workers=options.workers, threads=4) as platform:
+    with running(workers=options.workers, threads=4, step=options.step) as platform:
         project, manager, queues, people = fill(options)
+        platform.start("jobs")
+        platform.start("beat")
         platform.web(static=True)
         say(f"{options.people} people in {options.processes} processes, seed {options.seed}")
         say(f"{options.tasks:,} tasks in each of 2 queues")
-        chaos = Chaos(platform, manager=manager, project=project, queues=queues, seed=options.seed)
+        chaos = Chaos(platform, manager=manager, project=project, queues=queues, lines=options.lines, seed=options.seed)
         processes = annotate(platform, options, people, queues=queues, seed=0)
         end = time.monotonic() + options.seconds
         while time.monotonic() < end or not chaos.enough():
@@ -217,23 +248,32 @@ def hammer(options: Options) -> list[str]:
         journal = journals(processes)
         say(f"confirmed: {told(journal.counts)}")
         say(f"what befell the platform: {told(chaos.deeds)}")
-        wrong = [*journal.wrong, *chaos.wrong, *after(journal)]
+        say(f"of it while workers had something to do: {told(chaos.at_work)}")
+        wrong = [*journal.wrong, *chaos.wrong, *wait_for_workers(), *after(journal), *chaos.files.lost()]
+        say(f"files that workers read: {told(files_by_state(chaos))}")
 
         processes = annotate(platform, options, people, queues=queues, seed=0, finish=True)
         rest = journals(processes)
         say(f"the rest: {told(rest.counts)}")
         wrong += [*rest.wrong, *at_the_end(queues)]
-        faults = faults_in(platform.web_log)
-        deadlocks = sum(number for fault, number in faults.items() if "deadlock" in fault)
+        found = faults(platform)
+        deadlocks = sum(number for fault, number in found.items() if "deadlock" in fault)
         wrong += [
             f"{number} times in the log: {fault}"
-            for fault, number in faults.items()
+            for fault, number in found.items()
             if "deadlock" not in fault or not options.deadlocks
         ]
         if deadlocks:
             say(f"{deadlocks} deadlocks, each an answer with 500 that was sent again")
         say(f"{sum(journal.counts.values()) + sum(rest.counts.values()):,} calls, {len(wrong)} things wrong")
     return wrong
+
+
+def files_by_state(chaos: Chaos) -> Counter[str]:
+    """How many of the files that were sent for workers came to which end."""
+    from labeling.models import PromptImport
+
+    return Counter(PromptImport.objects.filter(pk__in=chaos.files.records).values_list("state", flat=True))
 
 
 def after(journal: Journal) -> list[str]:

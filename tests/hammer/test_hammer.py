@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+import io
 import random
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
+from pytest_django import Settings
+from pytest_django.live_server_helper import LiveServer
 
 from annotate.environment import ROOT
-from labeling.models import Annotation, Draft, Queue, Slot, User
-from labeling.services import drafts, slots
+from labeling.models import Annotation, Draft, Prompt, PromptImport, Queue, Slot, Task, User
+from labeling.services import drafts, imports, people, slots
 from tests import make
 from tests.annotate.running import environment
 from tests.hammer.annotators import Journal
 from tests.hammer.chaos import faults_in
-from tests.hammer.run import left_over, lost_answers, lost_drafts
+from tests.hammer.files import Files
+from tests.hammer.run import left_over, lost_answers, lost_drafts, wait_for_workers
 
 
 @pytest.mark.slow
@@ -29,6 +35,8 @@ def test_what_was_confirmed_is_kept_while_programs_are_killed() -> None:
         "threads": 1,
         "workers": 2,
         "tasks": 30,
+        "lines": 40,
+        "step": 10,
         "seconds": 5,
         "pause": 0.2,
         "seed": random.randrange(10**6),
@@ -43,6 +51,8 @@ def test_what_was_confirmed_is_kept_while_programs_are_killed() -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     for deed in ("kill_a_web_process", "kill_a_backend", "end_a_backend", "kill_the_broker", "change_overlap"):
+        assert deed in done.stdout
+    for deed in ("kill_a_worker", "kill_the_workers", "kill_the_clock", "send_a_file"):
         assert deed in done.stdout
     assert " submit" in done.stdout
 
@@ -156,6 +166,87 @@ def test_what_is_left_is_noticed(world: World) -> None:
     assert "1 people have not met the task" in could
 
 
+def test_a_prompt_without_a_task_is_noticed(world: World) -> None:
+    task = Task.objects.filter(queue=world.queue).latest("pk")
+    Slot.objects.filter(task=task).delete()
+    task.delete()
+    assert f"prompt {task.prompt_id} has no task in queue {world.queue.pk}" in left_over([world.queue.pk])
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_workers_have_not_done_is_noticed() -> None:
+    project = make.project()
+    make.imported(project, 3)
+    queue = make.queue(project)
+    assert wait_for_workers(seconds=0) == []
+    imports.send(project, io.BytesIO(b'{"prompt": "?"}'), source="jsonl", by=make.manager(project))
+    Queue.objects.filter(pk=queue.pk).update(following_from=0)
+    waiting, unsettled = wait_for_workers(seconds=0)
+    assert "is waiting" in waiting
+    assert f"queue {queue.pk} is opened from None and followed from 0" in unsettled
+
+
+@pytest.fixture
+def files(transactional_db: None, live_server: LiveServer, settings: Settings) -> Files:
+    """Files that were sent for a worker and read by one."""
+    settings.ALLOWED_HOSTS = ["127.0.0.1"]
+    project = make.project(slug="hammer")
+    by = make.manager(project)
+    token = {"Authorization": f"Token {people.create_token(by, by=by)[1]}"}
+    files = Files(urlsplit(live_server.url).port or 0, token, Counter(), project="hammer", lines=5)
+    files.send()
+    for _ in range(4):
+        files.send_for_a_worker(random.Random(2))
+    imports.work()
+    return files
+
+
+def _nothing() -> None:
+    """Leaves it as it is."""
+
+
+def _lose_a_line() -> None:
+    Prompt.objects.filter(external_id="late4").delete()
+
+
+def _lose_a_record() -> None:
+    PromptImport.objects.latest("pk").delete()
+
+
+def _forget_a_line() -> None:
+    PromptImport.objects.filter(imported=5).update(imported=4)
+
+
+def _leave_it_waiting() -> None:
+    PromptImport.objects.filter(imported=5).update(state="waiting", finished_at=None)
+
+
+@pytest.mark.parametrize(
+    ("deed", "said"),
+    [
+        (_nothing, ""),
+        (_lose_a_line, "4 there"),
+        (_lose_a_record, "imports that were confirmed are not there"),
+        (_forget_a_line, "4 counted"),
+        (_leave_it_waiting, "is waiting"),
+    ],
+)
+def test_what_is_lost_of_a_file_is_noticed(files: Files, deed: Callable[[], None], said: str) -> None:
+    deed()
+    wrong = files.lost()
+    files.call.close()
+    assert bool(wrong) == bool(said)
+    assert all(said in wrong[0] for _ in wrong)
+
+
+def test_a_file_that_failed_is_there_when_it_was_sent_again(files: Files) -> None:
+    PromptImport.objects.filter(imported=5).update(state="failed", reason="It broke off. Send the file again.")
+    Prompt.objects.filter(external_id__in=["late6", "late7"]).delete()
+    assert files.lost() == []
+    files.call.close()
+    assert Prompt.objects.filter(external_id__in=["late6", "late7"]).count() == 2
+
+
 def test_errors_in_the_log_are_faults_unless_something_was_killed(tmp_path: Path) -> None:
     log = tmp_path / "web.log"
     log.write_text(
@@ -168,3 +259,14 @@ def test_errors_in_the_log_are_faults_unless_something_was_killed(tmp_path: Path
         'Traceback (most recent call last):\n  File "/x/labeling/services/slots.py", line 7, in x\nKeyError: 1\n'
     )
     assert list(faults_in(log)) == ["KeyError: 1 (labeling/services/slots.py:7)"]
+    # Celery on the way to a broker that is back.
+    log.write_text(
+        'Traceback (most recent call last):\n  File "/x/site-packages/kombu/transport/redis.py", line 7, in x\n'
+        "AttributeError: 'NoneType' object has no attribute 'hostname'\n"
+    )
+    assert not faults_in(log)
+    log.write_text(
+        'Traceback (most recent call last):\n  File "/x/site-packages/celery/app/trace.py", line 7, in x\n'
+        '  File "/x/workers/jobs.py", line 8, in tick\nAttributeError: no plan\n'
+    )
+    assert list(faults_in(log)) == ["AttributeError: no plan (workers/jobs.py:8)"]

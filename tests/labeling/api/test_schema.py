@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
 from jsonschema import ValidationError
 
-from labeling.models import Project, Slot, Task, User
+from annotate.environment import ROOT
+from labeling.importing.base import parse
+from labeling.models import DuplicateGroup, Project, Slot, Task, User
+from labeling.services import duplicates, imports
 from tests.labeling.api.checked import CheckedClient, Speaker, check, operations
 
 
@@ -51,6 +55,8 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     written = annotator.post(f"/api/queues/{writing['id']}/next/").json()
     annotator.post(f"/api/slots/{written['slot']}/release/", {"lease": written["lease"]})
     written = annotator.post(f"/api/queues/{writing['id']}/next/").json()
+    manager.post(f"/api/slots/{written['slot']}/take-back/")
+    written = annotator.post(f"/api/queues/{writing['id']}/next/").json()
     annotator.post(f"/api/slots/{written['slot']}/skip/", {"lease": written["lease"], "reason": "unclear"})
     manager.get(f"{at}annotations/")
     manager.get(at)
@@ -58,6 +64,14 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     manager.get(f"{at}members/")
     manager.patch(f"{at}members/{added['id']}/", {"skills": {"medicine": 2}, "languages": ["en"]})
     manager.put(f"{at}batches/", {"batch": "first", "priority": 1})
+    manager.get(f"{at}batches/")
+    manager.get(f"/api/queues/{queue['id']}/live/")
+    manager.get(f"/api/queues/{writing['id']}/skips/")
+    manager.post(f"{at}duplicates/search/", {"likeness": 80})
+    manager.post(f"{at}duplicates/search/cancel/")
+    manager.get(f"{at}duplicates/search/")
+    manager.get(f"{at}duplicates/")
+    manager.post(f"{at}duplicates/{same_prompts(project, alice).pk}/judge/", {"stays": "all"})
     task = f"/api/tasks/{Task.objects.filter(queue=writing['id']).latest('pk').pk}/"
     manager.post(f"{task}hand/", {"to": alice.email})
     manager.post(f"/api/slots/{Slot.objects.get(reserved_for=alice).pk}/free/")
@@ -66,6 +80,41 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     manager.post(f"{task}move/", {"queue": queue["id"]})
     manager.delete(f"{at}members/{added['id']}/")
     assert manager.good | annotator.good == operations()
+
+
+def same_prompts(project: Project, by: User) -> DuplicateGroup:
+    """A group of two prompts that say the same."""
+    lines = [parse({"prompt": "Why so?", "external_id": name}, n) for n, name in enumerate("ab", start=1)]
+    imports.import_lines(project, lines, source="jsonl", by=by)
+    duplicates.search(project, by=by)
+    duplicates.work()
+    return DuplicateGroup.objects.get()
+
+
+CALL = re.compile(r"`((?:GET|POST|PUT|PATCH|DELETE)(?:, (?:GET|POST|PUT|PATCH|DELETE))*) (…?/[^`? ]*)[^`]*`")
+
+
+def documented() -> set[tuple[str, str]]:
+    """Every (method, path) in the first column of the table of calls in docs/api.md."""
+    table = (ROOT / "docs" / "api.md").read_text().partition("## Calls")[2].partition("\n## ")[0]
+    first = "\n".join(line.split("|")[1] for line in table.splitlines() if line.startswith("|"))
+    return {
+        (method.lower(), where.replace("…", "/api/projects/{slug}"))
+        for methods, where in CALL.findall(first)
+        for method in methods.split(", ")
+        if where != "/healthz"
+    }
+
+
+def test_the_documentation_names_every_call_and_no_other(nobody: CheckedClient) -> None:
+    paths = nobody.get("/api/schema/").json()["paths"]
+    served = {
+        (method, re.sub(r"\{\w+_id\}", "{id}", where))
+        for where, methods in paths.items()
+        for method in methods
+        if where != "/api/schema/"
+    }
+    assert documented() == served
 
 
 def test_the_check_sees_an_answer_that_is_not_as_said(db: None) -> None:

@@ -86,6 +86,20 @@ def test_a_batch_comes_first(as_: Speaker, alice: User, ann: User, project: Proj
     assert refused.status_code == 400
 
 
+def test_batches_with_a_priority_are_listed(
+    as_: Speaker, alice: User, ann: User, charlie: User, project: Project
+) -> None:
+    at = f"/api/projects/{project.slug}/batches/"
+    make.imported(project, 1, batch="of no matter")
+    for batch, priority in (("urgent", 3), ("later", -2), ("no more", 5), ("no more", 0)):
+        as_(alice).put(at, {"batch": batch, "priority": priority})
+    first = as_(alice).get(f"{at}?limit=1").json()
+    assert first["results"] == [{"batch": "urgent", "priority": 3}]
+    assert as_(alice).get(first["next"]).json() == {"results": [{"batch": "later", "priority": -2}], "next": None}
+    assert as_(ann).get(at).status_code == 403
+    assert as_(charlie).get(at).status_code == 404
+
+
 def test_settings_come_back_as_they_were_sent(as_: Speaker, alice: User, ann: User, project: Project) -> None:
     sent: dict[str, Any] = {
         "ordering": "spread",
