@@ -62,10 +62,12 @@ class Queue(models.Model):
     skip_rules = models.JSONField(default=dict, blank=True, help_text='{reason: {"then", "after"?, "queue"?}}')
     price = models.DecimalField(max_digits=10, decimal_places=4, null=True, blank=True, help_text="For one answer.")
     currency = models.CharField(max_length=3, blank=True)
-    # Settings are in force at once; what they mean for tasks that are there follows in steps (services.following): from
+    # Settings are in force at once; what they mean for tasks that are there follows in steps (services.seats): from
     # this prompt on tasks are still to be opened, from this task on seats and places are still those of before.
     opening_from = models.BigIntegerField(null=True, blank=True)
     following_from = models.BigIntegerField(null=True, blank=True)
+    # Whether the overlap is among what follows. Where it is not, tasks that one answer more was asked of keep theirs.
+    following_overlap = models.BooleanField(default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -186,7 +188,7 @@ class Slot(models.Model):
     # Where it stands in its queue's order of offer: PostgreSQL's labeling_place() makes it of priority, order, task and
     # seat (migration 0005).
     place = models.BigIntegerField(default=0, db_default=0)
-    # The transaction that opened it again. See Bookmark.
+    # The transaction that opened it again, or moved it; below zero where it did so with many. See Bookmark.
     reopened_xid = models.BigIntegerField(null=True, blank=True)
     # A manager handed it to this person: nobody else gets it while it is open.
     reserved_for = models.ForeignKey(
@@ -284,8 +286,9 @@ class Bookmark(models.Model):
 
     Before `after` there is no open seat that this person could take, but for those that came to be open in
     transactions which were not over yet when this was found out: numbers `horizon` and higher. Seats that open again
-    carry that number (`Slot.reopened_xid`); where many do at once, and where one person may meet a task again, an
-    `Opening` says so.
+    carry that number (`Slot.reopened_xid`). Where many do at once, they carry it below zero, and an `Opening` of that
+    number says where the first of them is. Where seats come in that carry none, and where one person may meet a task
+    again, an `Opening` above zero sends the bookmark back.
     """
 
     queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="+")
@@ -304,7 +307,9 @@ class Bookmark(models.Model):
 
 
 class Opening(models.Model):
-    """Seats from `place` on may be open that were not before: for everybody, or for one annotator. See Bookmark."""
+    """Seats from `place` on may be open that were not before: for everybody, or for one annotator. Where `xid` is below
+    zero, those that are carry it. See Bookmark.
+    """
 
     queue = models.ForeignKey(Queue, on_delete=models.CASCADE, db_index=False, related_name="+")
     xid = models.BigIntegerField()

@@ -15,19 +15,27 @@ from labeling.prepared import Statement
 # page that was closed cannot say so in every case.
 AHEAD_LEASE = timedelta(minutes=2)
 # A bookmark that is older is not trusted: openings are kept a little longer than this.
-FORGOTTEN = timedelta(days=3)
-OPENINGS_KEPT = timedelta(days=4)
+FORGOTTEN = timedelta(days=30)
+OPENINGS_KEPT = timedelta(days=31)
 
-# One statement judges, picks and leases. Who may take (`who`: the queue is open, the person is named, skilled and below
-# the caps) is decided where the seat is taken, so that nothing can change between. Then it looks, in this order, for a
-# seat that was handed to the person, an overdue lease (the oldest work), a seat that opened again, and the next one in
-# the order of offer from the person's bookmark on (see Bookmark). SKIP LOCKED lets any number of takers do so at once.
+# One statement judges, picks and leases. Who may take (`who`: the queue is open, the person is in the project, named,
+# skilled and below the caps) is decided where the seat is taken, so that nothing can change between. Then it looks, in
+# this order, for a seat that was handed to the person, an overdue lease (the oldest work), a seat that opened since the
+# person's bookmark was set and lies before it, and the next one in the order of offer from the bookmark on (see
+# Bookmark). SKIP LOCKED lets any number of takers do so at once.
 #
 # It must cost the same with a thousand tasks and with a million, at the beginning of a queue and near its end, for a
 # new person and for one who has answered a hundred thousand. Hence the shape: each look is a walk along one index that
 # ends at the first seat that fits, `OFFSET 0` keeps each NOT EXISTS a probe of the (task, annotator) index instead of a
 # join over everything the person has ever done, and the bookmark keeps the walk from passing the same seats twice.
 # tests/labeling/services/test_plan.py holds the plan.
+#
+# Where thousands of seats open at once (an overlap, an order, a batch's priority follows a new setting, prompts come
+# in), they are stamped, and an Opening says where the first of them stands. A few are looked at one by one. Of many,
+# most people have met few: for them the bookmark goes back there, and the walk ends after some steps (`near`: of the
+# first seats there, one in ten fits). Who has met nearly all would walk from there past everything else that they have
+# met, and be sent back by the next thousands: for them just what is stamped is looked at, and once.
+#
 # `+ 0` keeps the planner from walking along what the person has done, where its statistics know of little.
 _MET = """
     SELECT 1 FROM labeling_slot mine WHERE mine.task_id = s.task_id AND mine.annotator_id + 0 = %(annotator)s OFFSET 0
@@ -39,7 +47,10 @@ _READS = """
 """
 _FITS = f"s.reserved_for_id IS NULL AND {_READS} AND NOT EXISTS ({_MET})"
 _MAY_TAKE = """
-    (q.open_to = 'members' OR EXISTS (
+    EXISTS (
+        SELECT 1 FROM labeling_user u
+        WHERE u.id = %(annotator)s AND u.is_active AND (u.is_superuser OR m.id IS NOT NULL))
+    AND (q.open_to = 'members' OR EXISTS (
         SELECT 1 FROM labeling_queueperson named WHERE named.queue_id = q.id AND named.user_id = %(annotator)s))
     AND NOT EXISTS (
         SELECT 1 FROM jsonb_each(q.skills) need
@@ -58,9 +69,23 @@ _MAY_TAKE = """
 # Everything before it is over: whatever is not seen now comes in transactions with this number or a higher one.
 _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
 THIS_XID = "pg_current_xact_id()::text::bigint"
+# What many seats that open at once are stamped with. Below zero, so that nobody has to pass them to find single ones.
+MANY_XID = f"(-{THIS_XID})"
+# No seat that can be seen carries a higher number. In a copy of a database that was dumped and loaded, some do: they
+# are from another count of transactions, and so are the bookmarks, which are not trusted there either.
+_NOW_XID = f"GREATEST(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1, {THIS_XID})"
 _LAST_PLACE = 2**63 - 1
 
-_TAKE = f"""
+
+def written(*, few: int = 500, near: int = 50, worth: int = 300_000) -> str:
+    """The claim. None of these numbers changes what is taken, but for how it is found.
+
+    Up to `few` seats that opened at once are looked at one by one. Of more, the `near` first ones tell whether the
+    bookmark goes back to them. Seats that opened before the bookmark times those among them that are left for the
+    person: where that is over `worth`, the bookmark goes back to the first that is left, as all of them would be
+    looked at again with each claim.
+    """
+    return f"""
 WITH who AS MATERIALIZED (
     SELECT q.id, q.project_id, q.form_id, q.lease_minutes, q.ordering,
            CASE WHEN q.by_language THEN m.languages END AS languages,
@@ -70,15 +95,39 @@ WITH who AS MATERIALIZED (
     LEFT JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = %(annotator)s
     WHERE q.id = %(queue)s AND q.state = 'open' AND {_MAY_TAKE}
 ), mark AS MATERIALIZED (
-    SELECT b.after, b.horizon FROM labeling_bookmark b
+    SELECT b.after, b.horizon, {_NOW_XID} AS latest FROM labeling_bookmark b
     WHERE b.queue_id = %(queue)s AND b.annotator_id = %(annotator)s
       AND b.languages IS NOT DISTINCT FROM (SELECT languages FROM who) AND b.seen_at > %(forgotten)s
-), start AS MATERIALIZED (
-    SELECT mark.horizon, LEAST(mark.after, (
+      AND b.horizon <= {_HORIZON}
+), opened AS MATERIALIZED (
+    SELECT mark.horizon, mark.latest, LEAST(mark.after, (
         SELECT min(o.place) FROM labeling_opening o
-        WHERE o.queue_id = %(queue)s AND o.xid >= mark.horizon
+        WHERE o.queue_id = %(queue)s AND o.xid BETWEEN mark.horizon AND mark.latest
           AND (o.annotator_id IS NULL OR o.annotator_id = %(annotator)s)
-    )) AS place FROM mark
+    )) AS place, (
+        SELECT min(o.place) FROM labeling_opening o
+        WHERE o.queue_id = %(queue)s AND o.xid BETWEEN -mark.latest AND -mark.horizon
+    ) AS many FROM mark
+), start AS MATERIALIZED (
+    SELECT opened.horizon, opened.latest, opened.many < opened.place AND NOT near.fit AS scattered,
+           CASE WHEN near.fit THEN opened.many ELSE opened.place END AS place
+    FROM opened CROSS JOIN LATERAL (
+        SELECT opened.many < opened.place AND (
+            SELECT count(*) > {few} FROM (
+                SELECT FROM labeling_slot s
+                WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open'
+                  AND s.reopened_xid BETWEEN -opened.latest AND -opened.horizon
+                ORDER BY s.reopened_xid LIMIT {few} + 1  -- in the order of the index, so that it is that one
+            ) stamped
+        ) AND (
+            SELECT count(*) FILTER (WHERE {_FITS}) * 10 >= count(*) FROM (
+                SELECT * FROM labeling_slot first
+                WHERE first.queue_id = (SELECT id FROM who) AND first.state = 'open'
+                  AND first.place >= opened.many AND first.place < opened.place
+                ORDER BY first.place LIMIT {near}
+            ) s
+        ) AS fit OFFSET 0
+    ) near
 ), handed AS (
     SELECT s.id FROM labeling_slot s
     WHERE s.reserved_for_id = %(annotator)s AND s.queue_id = (SELECT id FROM who) AND s.state = 'open'
@@ -92,42 +141,55 @@ WITH who AS MATERIALIZED (
       AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
           <= (SELECT overlap FROM labeling_task t WHERE t.id = s.task_id AND t.state <> 'retired')
     ORDER BY s.lease_expires_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+), again AS MATERIALIZED (
+    -- What opened before the bookmark. `+ 0` keeps it off the index of places, along which it would walk past all that
+    -- the person has met. Looked for without locks: a seat that somebody takes at this moment may yet stay open.
+    SELECT count(*) AS looked_at, array_agg(id ORDER BY place) FILTER (WHERE fits) AS ids,
+           array_agg(place ORDER BY place) FILTER (WHERE fits) AS places
+    FROM (
+        SELECT s.id, s.place, {_FITS} AS fits FROM labeling_slot s
+        WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open' AND s.place + 0 < (SELECT place FROM start)
+          AND s.reopened_xid BETWEEN (SELECT horizon FROM start) AND (SELECT latest FROM start)
+        UNION ALL
+        SELECT s.id, s.place, {_FITS} FROM labeling_slot s
+        WHERE (SELECT scattered FROM start)
+          AND s.queue_id = (SELECT id FROM who) AND s.state = 'open' AND s.place + 0 < (SELECT place FROM start)
+          AND s.reopened_xid BETWEEN (SELECT -latest FROM start) AND (SELECT -horizon FROM start)
+    ) stamped
 ), reopened AS (
-    -- `+ 0` keeps it off the index of places, along which it would walk past everything that the person has met.
     SELECT s.id FROM labeling_slot s
+    WHERE s.id = ANY((SELECT ids FROM again)::bigint[]) AND s.state = 'open' AND s.reserved_for_id IS NULL
+      AND NOT EXISTS (SELECT 1 FROM handed) AND NOT EXISTS (SELECT 1 FROM overdue)
+    ORDER BY s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+), ahead AS MATERIALIZED (
+    SELECT s.place FROM labeling_slot s
     WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open'
-      AND s.reopened_xid >= (SELECT horizon FROM start) AND s.place + 0 < (SELECT place FROM start)
-      AND NOT EXISTS (SELECT 1 FROM handed) AND NOT EXISTS (SELECT 1 FROM overdue) AND {_FITS}
-    ORDER BY s.place + 0 LIMIT 1 FOR UPDATE OF s SKIP LOCKED
+      AND s.place >= COALESCE((SELECT place FROM start), 0) AND {_FITS}
+    ORDER BY s.place LIMIT 1
 ), fresh AS (
     SELECT s.id FROM labeling_slot s
-    WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open'
-      AND s.place >= COALESCE((SELECT place FROM start), 0)
+    WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'open' AND s.place >= (SELECT place FROM ahead)
       AND NOT EXISTS (SELECT 1 FROM handed) AND NOT EXISTS (SELECT 1 FROM overdue)
       AND NOT EXISTS (SELECT 1 FROM reopened) AND {_FITS}
     ORDER BY s.place LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 ), picked AS (
     SELECT id FROM handed UNION ALL SELECT id FROM overdue
     UNION ALL SELECT id FROM reopened UNION ALL SELECT id FROM fresh
+), rest AS MATERIALIZED (
+    -- Those that opened before the bookmark and are left: how many, where the first is, and whether to go back there.
+    SELECT number, place, number * looked_at > {worth} AS many FROM (
+        SELECT looked_at, CASE WHEN ids[1] = (SELECT id FROM picked) THEN places[2] ELSE places[1] END AS place,
+               COALESCE(cardinality(ids), 0) - COALESCE((SELECT id FROM picked) = ANY(ids), false)::int AS number
+        FROM again
+    ) counted
 ), marked AS (
     INSERT INTO labeling_bookmark (queue_id, annotator_id, after, horizon, languages, seen_at)
     SELECT who.id, %(annotator)s,
-        -- Looked for without locks: a seat that somebody takes at this moment may yet stay open.
-        COALESCE((
-            SELECT s.place FROM labeling_slot s
-            WHERE s.queue_id = who.id AND s.state = 'open' AND s.place >= COALESCE((SELECT place FROM start), 0)
-              AND {_FITS}
-            ORDER BY s.place LIMIT 1
-        ), {_LAST_PLACE}),
-        -- Of those that opened again one may be left: the old horizon still holds, with the place that came since.
-        CASE WHEN EXISTS (
-            SELECT 1 FROM labeling_slot s
-            WHERE s.queue_id = who.id AND s.state = 'open'
-              AND s.reopened_xid >= (SELECT horizon FROM start) AND s.place + 0 < (SELECT place FROM start)
-              AND s.id NOT IN (SELECT id FROM picked) AND {_FITS}
-        ) THEN (SELECT horizon FROM start) ELSE {_HORIZON} END,
-        who.languages, %(now)s
-    FROM who
+           CASE WHEN rest.many THEN rest.place ELSE COALESCE((SELECT place FROM ahead), {_LAST_PLACE}) END,
+           -- While some are left, the old horizon still holds, with the place that came since.
+           CASE WHEN rest.number > 0 AND NOT rest.many THEN (SELECT horizon FROM start) ELSE {_HORIZON} END,
+           who.languages, %(now)s
+    FROM who, rest
     ON CONFLICT (queue_id, annotator_id) DO UPDATE SET
         after = EXCLUDED.after, horizon = EXCLUDED.horizon, languages = EXCLUDED.languages, seen_at = EXCLUDED.seen_at
 ), left_by AS (
@@ -164,7 +226,9 @@ RETURNING {{slot}}, EXISTS (
     WHERE d.annotator_id = %(annotator)s AND o.task_id = slot.task_id AND o.id <> slot.id
 )
 """  # noqa: S608 - our own constants
-TAKE = Statement(_TAKE, slot=Slot)
+
+
+TAKE = Statement(written(), slot=Slot)
 
 
 def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] | None:
@@ -192,22 +256,19 @@ def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] |
     return slot, left_a_draft
 
 
-def announce(queue_id: int, *, task_id: int | None = None, annotator_id: int | None = None) -> None:
-    """Says that seats may be open which were not before: any of a queue or those of one task; to all or to one person.
+def announce(task_id: int, *, annotator_id: int) -> None:
+    """Says to somebody who has not met a task any more that its open seats are theirs to take again.
 
-    Call it in the transaction that opened them, for whatever opens seats without a `reopened_xid`, and where a person
-    has not met a task any more.
+    Call it in the transaction in which they gave it back.
     """
     with connection.cursor() as cursor:
         cursor.execute(
             f"""
             INSERT INTO labeling_opening (queue_id, xid, place, annotator_id, at)
-            SELECT %(queue)s, {THIS_XID}, min(place), %(annotator)s, now()
-            FROM (SELECT 0::bigint AS place WHERE %(task)s::bigint IS NULL UNION ALL
-                  SELECT place FROM labeling_slot WHERE task_id = %(task)s AND state = 'open') opened
-            HAVING count(*) > 0
+            SELECT queue_id, {THIS_XID}, min(place), %s, now() FROM labeling_slot
+            WHERE task_id = %s AND state = 'open' GROUP BY queue_id
             """,  # noqa: S608 - our own constant
-            {"queue": queue_id, "task": task_id, "annotator": annotator_id},
+            [annotator_id, task_id],
         )
 
 

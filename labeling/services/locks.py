@@ -1,4 +1,4 @@
-"""The lock that keeps a project's queues and its prompts from missing each other.
+"""Locks that are no rows. The first of them keeps a project's queues and its prompts from missing each other.
 
 A prompt that becomes ready looks for queues, and a new or changed queue looks for prompts. While neither can see
 the other's uncommitted rows, each would leave the work to the other. So whoever changes queues or generators holds the
@@ -11,11 +11,14 @@ from __future__ import annotations
 from django.db import connection
 
 from labeling.models import Project
+from labeling.prepared import Statement
 
 # PostgreSQL's advisory locks have one space for the whole database: 7401 and 7403 are here, 7402 adds up kept counts
-# (migration 0004), 7404 is for work in the background (labeling.services.background).
+# (migration 0004), 7404 is for work in the background (labeling.services.background). Locks by one number instead of
+# two have another space, which is for turns alone.
 _NAMESPACE = 7401
 _FOLLOWING = 7403
+_TURN = Statement("SELECT pg_advisory_xact_lock(hashint8extended(%(annotator)s, %(queue)s))")
 
 
 def hold_queues(project: Project) -> None:
@@ -39,3 +42,11 @@ def try_follow(queue_id: int) -> bool:
         cursor.execute("SELECT pg_try_advisory_xact_lock(%s, %s)", [_FOLLOWING, queue_id])
         row = cursor.fetchone()
     return bool(row and row[0])
+
+
+def take_turn(queue_id: int, annotator_id: int) -> None:
+    """For whoever takes a seat: one call of a person in a queue at a time, each of which sees what the last one took.
+
+    Call it before any look at what the person holds.
+    """
+    _TURN.run(queue=queue_id, annotator=annotator_id)

@@ -145,10 +145,12 @@ def _change(
         _refuse_unfit_tasks(queue, also_done=more_seats, path=path if sent else "overlap")
     if any(setting in changed for setting in _FOLLOWED):
         queue.following_from = 0
+    if "overlap" in changed:
+        queue.following_overlap = True
     reopened = before["state"] == QueueState.CLOSED and "state" in changed
     if reopened or {"candidates_min", "candidates_max"} & set(changed):
         queue.opening_from = 0
-    queue.save(update_fields=[*changed, "form", "following_from", "opening_from"])
+    queue.save(update_fields=[*changed, "form", "following_from", "following_overlap", "opening_from"])
     said = {**({"form": numbers} if numbers else {}), **({"people": named} if named else {}), **changed}
     events.record("queue.changed", queue, by=by, project=queue.project, changed=_as_json(said))
     return queue

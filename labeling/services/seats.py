@@ -20,7 +20,7 @@ STEP = 2000  # tasks, or prompts
 PATIENCE = 1.5  # seconds that a request gives to it before a worker goes on
 
 _SEAT_COLUMNS = """
-    queue_id, task_id, seat, priority, language, place, candidate_order, state, skip_reason, skip_comment
+    queue_id, task_id, seat, priority, language, place, reopened_xid, candidate_order, state, skip_reason, skip_comment
 """
 # What a prompt's seats get for a priority: its own and its batch's.
 _PRIORITY = "p.priority + COALESCE(b.priority, 0)"
@@ -48,50 +48,69 @@ WITH ready AS (
     FROM ready ORDER BY queue_id, prompt_id
     ON CONFLICT (queue_id, prompt_id) DO NOTHING
     RETURNING id, queue_id, prompt_id, candidate_ids, overlap
+), last AS MATERIALIZED (
+    SELECT queue_id, (SELECT max(place) FROM labeling_slot s WHERE s.queue_id = found.queue_id AND s.state = 'open')
+        AS place
+    FROM (SELECT DISTINCT queue_id FROM made) found
 ), seated AS (
     INSERT INTO labeling_slot ({_SEAT_COLUMNS})
     SELECT made.queue_id, made.id, seat, {_PRIORITY}, p.language,
            labeling_place(q.ordering, {_PRIORITY}, made.id, seat, false),
+           -- Those that stand before others may stand before somebody's bookmark, and are looked at for themselves.
+           CASE WHEN labeling_place(q.ordering, {_PRIORITY}, made.id, seat, false) < last.place
+                THEN {claims.MANY_XID} END,
            -- The mention of `seat` makes PostgreSQL draw anew for every seat.
            CASE WHEN made.candidate_ids = '{{}}' THEN '{{}}' ELSE
                (SELECT array_agg(c ORDER BY random()) FROM unnest(made.candidate_ids) c WHERE seat > 0) END,
            'open', '', ''
-    FROM made JOIN labeling_queue q ON q.id = made.queue_id
+    FROM made JOIN labeling_queue q ON q.id = made.queue_id JOIN last ON last.queue_id = made.queue_id
     JOIN labeling_prompt p ON p.id = made.prompt_id {_BATCH}
     CROSS JOIN LATERAL generate_series(1, made.overlap) seat
     ORDER BY made.id, seat
-    RETURNING queue_id, place
+    RETURNING queue_id, place, reopened_xid
 ), opened AS (
     INSERT INTO labeling_opening (queue_id, xid, place, at)
-    SELECT queue_id, {claims.THIS_XID}, min(place), now() FROM seated GROUP BY queue_id
+    SELECT queue_id, COALESCE(reopened_xid, {claims.THIS_XID}), min(place), now() FROM seated
+    GROUP BY queue_id, reopened_xid
 )
 SELECT count(*) FROM made
 """  # noqa: S608 - our own constants
 
-# Seats that are missing up to each task's new overlap, in the free seat numbers.
+# Says that many seats were opened at once, from the first of them on: see labeling.services.claims.
+_SAID = f"""
+INSERT INTO labeling_opening (queue_id, xid, place, at)
+SELECT queue_id, {claims.MANY_XID}, min(place), now() FROM opened WHERE reopened_xid < 0 GROUP BY queue_id
+"""  # noqa: S608 - our own constants
+
+# Seats that are missing up to each task's new overlap, in the free seat numbers. `sign` is -1 for many.
 _ADD_SEATS = f"""
-INSERT INTO labeling_slot ({_SEAT_COLUMNS})
-SELECT free.queue_id, free.task_id, free.seat, free.priority, free.language,
-       labeling_place(free.ordering, free.priority, free.task_id, free.seat, free.begun),
-       COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(free.candidate_ids) c WHERE free.seat > 0), '{{}}'),
-       'open', '', ''
-FROM (
-    SELECT t.queue_id, t.id AS task_id, t.candidate_ids, {_PRIORITY} AS priority, p.language, q.ordering, seat,
-           t.overlap,
-           row_number() OVER (PARTITION BY t.id ORDER BY seat) AS nth,
-           (SELECT count(*) FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'skipped') AS seats,
-           EXISTS (SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'open') AS begun
-    FROM labeling_task t JOIN labeling_queue q ON q.id = t.queue_id
-    JOIN labeling_prompt p ON p.id = t.prompt_id {_BATCH}
-    CROSS JOIN LATERAL generate_series(1, t.overlap + (
-        SELECT count(*)::int FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'skipped')) seat
-    WHERE t.id = ANY(%(tasks)s) AND t.state <> 'retired'
-      AND NOT EXISTS (
-        SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.seat = seat.seat AND s.state <> 'skipped'
-      )
-) free
-WHERE free.nth <= free.overlap - free.seats
-ORDER BY free.task_id, free.seat
+WITH opened AS (
+    INSERT INTO labeling_slot ({_SEAT_COLUMNS})
+    SELECT free.queue_id, free.task_id, free.seat, free.priority, free.language,
+           labeling_place(free.ordering, free.priority, free.task_id, free.seat, free.begun),
+           %(sign)s * {claims.THIS_XID},
+           COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(free.candidate_ids) c WHERE free.seat > 0),
+                    '{{}}'),
+           'open', '', ''
+    FROM (
+        SELECT t.queue_id, t.id AS task_id, t.candidate_ids, {_PRIORITY} AS priority, p.language, q.ordering, seat,
+               t.overlap,
+               row_number() OVER (PARTITION BY t.id ORDER BY seat) AS nth,
+               (SELECT count(*) FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'skipped') AS seats,
+               EXISTS (SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'open') AS begun
+        FROM labeling_task t JOIN labeling_queue q ON q.id = t.queue_id
+        JOIN labeling_prompt p ON p.id = t.prompt_id {_BATCH}
+        CROSS JOIN LATERAL generate_series(1, t.overlap + (
+            SELECT count(*)::int FROM labeling_slot s WHERE s.task_id = t.id AND s.state <> 'skipped')) seat
+        WHERE t.id = ANY(%(tasks)s) AND t.state <> 'retired'
+          AND NOT EXISTS (
+            SELECT 1 FROM labeling_slot s WHERE s.task_id = t.id AND s.seat = seat.seat AND s.state <> 'skipped'
+          )
+    ) free
+    WHERE free.nth <= free.overlap - free.seats
+    ORDER BY free.task_id, free.seat
+    RETURNING queue_id, place, reopened_xid
+) {_SAID}
 """  # noqa: S608 - our own constants
 
 # Slots before their tasks, as everybody locks them: whoever submits holds their slot, and comes for the task then.
@@ -141,15 +160,22 @@ WHERE settled.id = t.id AND t.state <> 'retired' AND t.state <> settled.state
 
 # Priority and place as the queue, the prompt and its batch say now, of seats that may yet be given out.
 _PLACE_SEATS = f"""
-UPDATE labeling_slot s SET priority = told.priority, place = told.place, language = told.language FROM (
-    SELECT s.id, p.language, {_PRIORITY} AS priority,
-           labeling_place(q.ordering, {_PRIORITY}, s.task_id, s.seat, q.ordering = 'finish' AND EXISTS (
-               SELECT 1 FROM labeling_slot o WHERE o.task_id = s.task_id AND o.state <> 'open')) AS place
-    FROM labeling_slot s JOIN labeling_task t ON t.id = s.task_id JOIN labeling_queue q ON q.id = t.queue_id
-    JOIN labeling_prompt p ON p.id = t.prompt_id {_BATCH}
-    WHERE s.task_id = ANY(%(tasks)s) AND s.state IN ('open', 'leased')
-) told
-WHERE s.id = told.id AND (s.place, s.priority, s.language) IS DISTINCT FROM (told.place, told.priority, told.language)
+WITH opened AS (
+    UPDATE labeling_slot s SET
+        priority = told.priority, place = told.place, language = told.language,
+        reopened_xid = CASE WHEN s.state = 'open' THEN {claims.MANY_XID} END
+    FROM (
+        SELECT s.id, p.language, {_PRIORITY} AS priority,
+               labeling_place(q.ordering, {_PRIORITY}, s.task_id, s.seat, q.ordering = 'finish' AND EXISTS (
+                   SELECT 1 FROM labeling_slot o WHERE o.task_id = s.task_id AND o.state <> 'open')) AS place
+        FROM labeling_slot s JOIN labeling_task t ON t.id = s.task_id JOIN labeling_queue q ON q.id = t.queue_id
+        JOIN labeling_prompt p ON p.id = t.prompt_id {_BATCH}
+        WHERE s.task_id = ANY(%(tasks)s) AND s.state IN ('open', 'leased')
+    ) told
+    WHERE s.id = told.id
+      AND (s.place, s.priority, s.language) IS DISTINCT FROM (told.place, told.priority, told.language)
+    RETURNING s.queue_id, s.place, s.reopened_xid
+) {_SAID}
 """  # noqa: S608 - our own constants
 
 
@@ -173,18 +199,13 @@ def place_again(task_ids: Sequence[int]) -> None:
     with connection.cursor() as cursor:
         cursor.execute(_LOCK_SEATS, {"tasks": list(task_ids)})
         cursor.execute(_PLACE_SEATS, {"tasks": list(task_ids)})
-    for queue_id in Task.objects.filter(pk__in=task_ids).order_by("queue").values_list("queue", flat=True).distinct():
-        claims.announce(queue_id)
 
 
-def add_seats(task_ids: Sequence[int]) -> None:
-    """Opens the seats that tasks lack to their overlap, and says so. Call it with the tasks' rows locked."""
-    parameters = {"tasks": list(task_ids)}
+def add_seats(task_id: int) -> None:
+    """Opens the seats that a task lacks to its overlap. Call it with the task's row locked."""
     with connection.cursor() as cursor:
         for statement in (_ADD_SEATS, _SETTLE_TASKS):
-            cursor.execute(statement, parameters)
-    for queue_id in Task.objects.filter(pk__in=task_ids).order_by("queue").values_list("queue", flat=True).distinct():
-        claims.announce(queue_id)
+            cursor.execute(statement, {"tasks": [task_id], "sign": 1})
 
 
 def follow(queue: Queue, *, seconds: float | None = PATIENCE) -> bool:
@@ -234,20 +255,29 @@ def _follow_step(queue: Queue, start: int) -> None:
     with connection.cursor() as cursor:
         parameters: dict[str, Any] = {"tasks": task_ids}
         # Whoever takes or finishes at this moment holds the rows: they go first, and are seen by what follows.
-        for statement in (_LOCK_SEATS, _LOCK_TASKS, _SET_OVERLAP):
+        for statement in (_LOCK_SEATS, _LOCK_TASKS):
             cursor.execute(statement, parameters)
-        if reseated := [row[0] for row in cursor.fetchall()]:
-            cursor.execute(_SURPLUS, {"tasks": reseated})
-            surplus = [row[0] for row in cursor.fetchall()]
-            drafts = slots.close_seats(surplus)
-            for statement in (_ADD_SEATS, _SETTLE_TASKS):
-                cursor.execute(statement, {"tasks": reseated})
-            if drafts:
-                events.record("queue.seats_closed", queue, by=None, project=queue.project, drafts=drafts)
+        if queue.following_overlap:
+            _follow_overlap(queue, task_ids)
         cursor.execute(_PLACE_SEATS, parameters)
-    claims.announce(queue.pk)
     queue.following_from = task_ids[-1] + 1 if len(task_ids) == STEP else None
-    queue.save(update_fields=["following_from"])
+    queue.following_overlap = queue.following_overlap and queue.following_from is not None
+    queue.save(update_fields=["following_from", "following_overlap"])
+
+
+def _follow_overlap(queue: Queue, task_ids: list[int]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SET_OVERLAP, {"tasks": task_ids})
+        reseated = [row[0] for row in cursor.fetchall()]
+        if not reseated:
+            return
+        cursor.execute(_SURPLUS, {"tasks": reseated})
+        surplus = [row[0] for row in cursor.fetchall()]
+        drafts = slots.close_seats(surplus)
+        for statement in (_ADD_SEATS, _SETTLE_TASKS):
+            cursor.execute(statement, {"tasks": reseated, "sign": -1})
+    if drafts:
+        events.record("queue.seats_closed", queue, by=None, project=queue.project, drafts=drafts)
 
 
 def _unfinished() -> QuerySet[Queue]:

@@ -27,7 +27,7 @@ from labeling.models import (
 )
 from labeling.models.queues import SlotQuerySet
 from labeling.prepared import Statement
-from labeling.services import claims, events
+from labeling.services import claims, events, locks
 from labeling.services.queue_settings import is_within_hours
 
 _MINE = Statement(
@@ -91,12 +91,13 @@ def take_next(queue: Queue, *, by: User) -> Slot | None:
     for _ in range(2):
         try:
             with transaction.atomic():
+                locks.take_turn(queue.pk, by.pk)
                 mine = {slot.ahead: slot for (slot,) in _MINE.all(queue=queue.pk, annotator=by.pk)}
                 for slot in mine.values():
                     slot.queue = queue
                 return _renewed(queue, mine) or _brought_up(queue, mine, by=by) or _lease_next(queue, by=by)
         except IntegrityError:
-            # The same person asked twice at once: the other call has the lease, and the next look finds it.
+            # The same person took a submit back at this very moment: that is in hand now, and the next look finds it.
             continue
     return held(queue, by=by)
 
@@ -111,9 +112,10 @@ def take_ahead(queue: Queue, *, by: User) -> Slot | None:
     for _ in range(2):
         try:
             with transaction.atomic():
+                locks.take_turn(queue.pk, by.pk)
                 return _renew_ahead(queue, by=by) or _lease_next(queue, by=by, ahead=True)
         except IntegrityError:
-            continue  # The same person asked twice at once.
+            continue  # The same person took a submit back at this very moment, and what was in hand is kept.
     return _kept(queue, by=by).first()
 
 
@@ -265,7 +267,8 @@ def release(slot: Slot, *, by: User) -> Slot:
         slot.save()
         Slot.objects.filter(pk=slot.pk).update(reopened_xid=RawSQL(claims.THIS_XID, []))  # noqa: S611 - our own
     # Its holder has not met the task any more: the other seats are theirs to take again.
-    claims.announce(slot.queue_id, task_id=slot.task_id, annotator_id=holder)
+    if holder is not None:
+        claims.announce(slot.task_id, annotator_id=holder)
     if slot.state != SlotState.OPEN:
         return slot
     events.record("slot.released", slot, by=by, project=slot.queue.project, holder=holder)

@@ -64,10 +64,10 @@ COPY (
 
 @contextmanager
 def throwaway() -> Iterator[None]:
-    """A PostgreSQL for this run, named to Django."""
+    """A PostgreSQL for this run, which waits for its disk as one in earnest does, named to Django."""
     home = Path(tempfile.mkdtemp(prefix="annotate-bench-"))
     home.chmod(0o711)
-    server: Server = postgres(home, durable=False)
+    server: Server = postgres(home)
     with server.log.open("ab") as log:
         running = start_process(
             server.command, env={"LC_ALL": "C"}, folder=server.folder, death=server.stop, account=server.account,

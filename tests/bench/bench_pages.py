@@ -1,14 +1,15 @@
 """How fast the pages are with a million tasks behind them: `python -m tests.bench.bench_pages`.
 
-A script and not a test: what it prints depends on the machine. It starts a PostgreSQL of its own and fills it through
-SQL, three seats to a task, most of them submitted. Then it asks for each page as a manager or an annotator, through
-Django and its templates but without a network. The floor beside a page is the same statements sent bare. It also prints
-what the kept counts cost those who write.
+A script and not a test: what it prints depends on the machine. It starts a PostgreSQL of its own, which waits for its
+disk, and fills it through SQL, three seats to a task, most of them submitted. Then it asks for each page as a manager
+or an annotator, through Django and its templates but without a network. The floor beside a page is the same statements
+sent bare. It also prints what the kept counts cost those who write. Ends with 1 where a page is over its budget.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from datetime import timedelta
 from statistics import median, quantiles
@@ -193,8 +194,8 @@ def addresses() -> list[tuple[str, str, str]]:
     ]
 
 
-def measure(who: str, title: str, address: str, times: int) -> list[tuple[float, str]]:
-    """Asks for a page and prints how long it took. Returns its slow statements."""
+def measure(who: str, title: str, address: str, times: int) -> tuple[bool, list[tuple[float, str]]]:
+    """Asks for a page and prints how long it took. Returns whether it is over its budget, and its slow statements."""
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext
@@ -233,12 +234,13 @@ def measure(who: str, title: str, address: str, times: int) -> list[tuple[float,
             if bare[-1] > SLOW:
                 slow.append((bare[-1], statement))
     cuts = quantiles(took, n=20)
+    over = cuts[18] > BUDGET
     print(
         f"{who:8} {title:36} p50 {median(took):7.1f} ms  p95 {cuts[18]:7.1f} ms   floor {sum(bare):7.1f} ms"
-        f"  {len(asked):3} statements{'   OVER' if cuts[18] > BUDGET else ''}",
+        f"  {len(asked):3} statements{'   OVER' if over else ''}",
         flush=True,
     )
-    return slow
+    return over, slow
 
 
 def explain(took: float, statement: str) -> None:
@@ -310,21 +312,26 @@ def measure_writes(number: int) -> None:
         )
 
 
-def run(size: int, times: int, only: str) -> None:
-    """Everything that needs Django."""
+def run(size: int, times: int, only: str) -> int:
+    """Everything that needs Django. Returns how many pages are over their budget."""
     from django.conf import settings
     from django.test import override_settings
 
     slow: list[tuple[float, str]] = []
+    number = over = 0
     plain = {**settings.STORAGES, "staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
     with override_settings(STORAGES=plain):
         for who, title, address in addresses():
             if only in title:
-                slow += measure(who, title, address, times)
+                is_over, statements = measure(who, title, address, times)
+                slow += statements
+                number, over = number + 1, over + is_over
     for took, statement in sorted(set(slow), reverse=True):
         explain(took, statement)
     if not only:
         measure_writes(min(2000, size // 20))
+    print(f"\n{over} of {number} pages take more than {BUDGET} ms")
+    return over
 
 
 def main() -> None:
@@ -341,7 +348,8 @@ def main() -> None:
         django.setup()
         call_command("migrate", verbosity=0)
         fill(given.size)
-        run(given.size, given.times, given.only)
+        over = run(given.size, given.times, given.only)
+    sys.exit(bool(over))
 
 
 if __name__ == "__main__":

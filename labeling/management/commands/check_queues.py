@@ -138,8 +138,9 @@ CHECKS: dict[str, str] = {
         JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = b.annotator_id
         JOIN mine_slot s ON s.queue_id = b.queue_id AND s.state = 'open' AND s.place < b.start
         WHERE b.languages IS NOT DISTINCT FROM CASE WHEN q.by_language THEN m.languages END
-          AND b.seen_at > now() - interval '3 days'
-          AND s.reserved_for_id IS NULL AND (s.reopened_xid IS NULL OR s.reopened_xid < b.horizon)
+          AND b.seen_at > now() - interval '30 days'
+          AND b.horizon <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
+          AND s.reserved_for_id IS NULL AND (s.reopened_xid IS NULL OR abs(s.reopened_xid) < b.horizon)
           AND (b.languages IS NULL OR s.language = '' OR s.language = ANY(b.languages)
                OR split_part(s.language, '-', 1) = ANY(b.languages))
           AND NOT EXISTS (SELECT 1 FROM labeling_slot met
@@ -175,16 +176,18 @@ class Wrong:
         return "\n  ".join([f"{self.promise}: {self.number:,}", *self.told, *more])
 
 
+def judged(promise: str, project: Project | None = None) -> Wrong | None:
+    """One promise, where it is not kept."""
+    statement = _MINE.format(queues=_OF_PROJECT if project else "", check=CHECKS[promise].replace("%", "%%"))
+    with connection.cursor() as cursor:
+        cursor.execute(statement, {"project": project.pk if project else None})
+        told = [str(row[0]) for row in cursor.fetchmany(MOST_TOLD)]
+        return Wrong(promise, cursor.rowcount, told) if told else None
+
+
 def broken(project: Project | None = None) -> list[Wrong]:
     """Every promise that is not kept, in all queues or in those of one project. Each is judged at one moment."""
-    found = []
-    queues = _OF_PROJECT if project else ""
-    with connection.cursor() as cursor:
-        for promise, check in CHECKS.items():
-            statement = _MINE.format(queues=queues, check=check.replace("%", "%%"))
-            cursor.execute(statement, {"project": project.pk if project else None})
-            if told := [str(row[0]) for row in cursor.fetchmany(MOST_TOLD)]:
-                found.append(Wrong(promise, cursor.rowcount, told))
+    found = [wrong for promise in CHECKS if (wrong := judged(promise, project))]
     # Numbers are kept for every project together, and compared together.
     if project is None and (differences := counts.differences()):
         found.append(Wrong("a kept number is wrong", len(differences), [str(one) for one in differences[:MOST_TOLD]]))

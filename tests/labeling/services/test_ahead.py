@@ -116,6 +116,21 @@ def test_whoever_leaves_gives_back_what_was_kept_at_once(queue: Queue, ann: User
     assert took(queue, ben).pk == second.pk
 
 
+# Committed: in one transaction a bookmark knows too little to pass over anything.
+@pytest.mark.django_db(transaction=True)
+def test_whoever_gave_a_task_back_is_offered_its_other_seats_though_they_have_gone_on(ann: User, ben: User) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 3)
+    queue = make.queue(project, overlap=2)
+    first, second = took(queue, ann), kept(queue, ann)
+    slots.give_back(first, lease=str(first.lease), by=ann)
+    assert took(queue, ben).pk == first.pk
+    assert took(queue, ann).pk == second.pk
+    annotations.submit(second, ANSWER, lease=str(second.lease), by=ann)
+    again = took(queue, ann)
+    assert (again.task_id, again.seat) == (first.task_id, 2)
+
+
 def test_a_paused_queue_gives_out_nothing_that_was_only_kept(queue: Queue, ann: User) -> None:
     first = took(queue, ann)
     kept(queue, ann)

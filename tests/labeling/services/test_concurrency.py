@@ -2,14 +2,15 @@
 
 import contextlib
 import threading
+import time
 from collections import Counter
 from typing import Any
 
 import pytest
-from django.db import connection
-from django.db.models import Count
+from django.db import connection, transaction
+from django.db.models import Count, Sum
 
-from labeling.models import Annotation, Queue, Slot, SlotState, Task, TaskState, User
+from labeling.models import Annotation, PersonCount, Queue, Slot, SlotState, Task, TaskState, User
 from labeling.services import annotations, skips, slots
 from tests import make, process
 
@@ -88,6 +89,47 @@ def test_two_who_take_back_on_each_others_tasks_do_not_block_each_other(monkeypa
     for thread in threads:
         thread.join()
     assert outcomes == [SlotState.LEASED, SlotState.LEASED]
+
+
+def until_it_waits(thread: threading.Thread) -> None:
+    """Waits until a thread has ended, or its connection waits for what this one has locked."""
+    while thread.is_alive():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+            if cursor.fetchone() == (True,):
+                return
+        time.sleep(0.01)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("caps", [{"most_in_all": 2}, {"most_per_day": 2}])
+def test_one_fetched_ahead_beside_a_submit_goes_over_no_cap(caps: dict[str, Any]) -> None:
+    ann = make.person("ann")
+    project = make.project(annotators=[ann])
+    make.imported(project, 4)
+    queue = make.queue(project, **caps)
+    in_hand = taken(queue, ann)
+    got: list[object] = []
+
+    def goes_on() -> None:
+        try:
+            make.answered(in_hand, ann, {"response": {"text": "x"}})
+            got.append(slots.take_next(queue, by=ann))
+        except Exception as error:  # whatever it is, the test says it
+            got.append(error)
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=goes_on)
+    with transaction.atomic():
+        kept = slots.take_ahead(queue, by=ann)
+        thread.start()
+        until_it_waits(thread)
+    thread.join()
+    # One was submitted and one is held: the one that was kept, and no third.
+    assert got == [kept]
+    assert PersonCount.objects.aggregate(n=Sum("submitted"))["n"] == 1
+    assert Slot.objects.filter(state=SlotState.LEASED).count() == 1
 
 
 def taken(queue: Queue, by: User) -> Slot:

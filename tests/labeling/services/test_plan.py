@@ -11,8 +11,8 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.models import Queue, Slot, User
-from labeling.services import batches, claims, slots
+from labeling.models import Bookmark, Queue, Slot, Task, User
+from labeling.services import batches, claims, queues, seats, slots, tasks
 from tests import make
 
 # Committed: what a bookmark knows of transactions that are still running counts.
@@ -106,6 +106,64 @@ def test_who_is_far_ahead_takes_as_many(queue: Queue, ahead: User) -> None:
     assert released is not None
     slots.release(released, by=make.manager(queue.project))
     assert looked_at(queue, ahead) < 30
+
+
+def set_bookmark(queue: Queue, by: User) -> None:
+    """The first claim, which walks past all that the person has met."""
+    assert looked_at(queue, by) > TASKS
+    finish(by)
+
+
+def test_who_is_far_ahead_looks_at_what_opens_behind_them_and_at_nothing_else(
+    queue: Queue, ahead: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_bookmark(queue, ahead)
+    manager = make.manager(queue.project)
+    for task in Task.objects.filter(queue=queue).order_by("pk")[:3]:
+        tasks.retire(task, by=manager)
+        tasks.reopen(task, by=manager)
+        assert looked_at(queue, ahead) < 40
+        finish(ahead)
+    monkeypatch.setattr(seats, "STEP", 100)
+    defaults = seats.follow.__kwdefaults__
+    assert defaults is not None
+    monkeypatch.setitem(defaults, "seconds", 0.0)
+    queues.change(queue, overlap=4, by=manager)
+    for _ in range(5):
+        # A step opens a seat on each of 100 tasks, all of which they have met: each is looked at with what it is for.
+        assert looked_at(queue, ahead) < 400
+        finish(ahead)
+        assert looked_at(queue, ahead) < 30
+        finish(ahead)
+        assert not seats.follow(queue)
+    # For anybody else the first of them is one step away.
+    assert looked_at(queue, User.objects.get(email__startswith="new")) < 200
+
+
+def test_whoever_has_met_little_looks_at_no_more_while_an_overlap_is_raised(queue: Queue) -> None:
+    new = User.objects.get(email__startswith="new")
+    for _ in range(3):
+        assert slots.take_next(queue, by=new)
+        finish(new)
+    Slot.objects.filter(queue=queue, state="open", task__in=Task.objects.order_by("pk")[:1000]).delete()
+    assert looked_at(queue, new) < 30  # somewhere in the middle
+    finish(new)
+    queues.change(queue, overlap=5, by=make.manager(queue.project))  # and all these are open again
+    # Of them it looks at so many as show that they are many, and at the first ones.
+    assert looked_at(queue, new) < 800
+    finish(new)
+    assert looked_at(queue, new) < 30
+    assert Slot.objects.get(annotator=new, state="leased").task_id <= Task.objects.order_by("pk")[10].pk
+
+
+def test_prompts_that_come_before_who_is_far_ahead_are_all_that_they_look_at(queue: Queue, ahead: User) -> None:
+    set_bookmark(queue, ahead)
+    make.imported(queue.project, 20, start=TASKS, priority=3)
+    for _ in range(20):
+        assert looked_at(queue, ahead) < 250
+        finish(ahead)
+    assert looked_at(queue, ahead) < 250
+    assert Bookmark.objects.get(annotator=ahead).after > Task.objects.order_by("pk")[TASKS - 300].slots.all()[0].place
 
 
 def test_who_has_met_all_that_is_left_takes_no_walk(queue: Queue, ahead: User) -> None:

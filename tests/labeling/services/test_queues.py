@@ -28,9 +28,13 @@ def seats(task: Task) -> int:
 def test_it_works() -> None:
     project = make.project()
     make.imported(project, 2)
-    queue = make.queue(project, overlap=3)
+    queue = make.queue(project, slug="writing", overlap=3)
     assert Task.objects.filter(queue=queue).count() == 2
     assert Slot.objects.filter(queue=queue, state="open").count() == 6
+    event = Event.objects.get(verb="queue.created")
+    assert (event.actor, event.project) == (make.manager(project), project)
+    assert (event.target_type, event.target_id) == ("queue", queue.pk)
+    assert event.data == {"name": "Writing", "preset": "demonstrations", "overlap": 3}
     make.imported(project, 1, start=2)
     assert Task.objects.filter(queue=queue).count() == 3
 
@@ -153,8 +157,8 @@ def test_a_mistake_is_refused_with_its_path(fields: dict[str, object], path: str
 
 
 def test_a_closed_seat_hands_its_draft_to_the_log() -> None:
-    ann = make.person("ann")
-    project = make.project(annotators=[ann])
+    ann, ben = make.person("ann"), make.person("ben")
+    project = make.project(annotators=[ann, ben])
     make.imported(project, 1)
     queue = make.queue(project, overlap=2)
     slot = slots.take_next(queue, by=ann)
@@ -163,7 +167,7 @@ def test_a_closed_seat_hands_its_draft_to_the_log() -> None:
     slots.give_back(slot, lease=str(slot.lease), by=ann)
     queue = queues.change(queue, overlap=1, by=make.manager(project))
     assert Slot.objects.get().pk == slot.pk  # the seat without a draft went first
-    make.written(queue, make.person("ben"))
+    make.written(queue, ben)
     queue = queues.change(queue, overlap=2, by=make.manager(project))
     other = Slot.objects.get(state="open")
     Draft.objects.create(slot=other, annotator=ann, answers={"response": {"text": "More"}})

@@ -81,6 +81,7 @@ def test_every_task_gets_exactly_its_overlap(queue: Queue, ann: User, ben: User)
         for _ in range(3):
             make.written(queue, person)
     third = make.person("third")
+    projects.add_member(queue.project, email=third.email, role="annotator", by=make.manager(queue.project))
     assert slots.take_next(queue, by=third) is None
     assert Annotation.objects.count() == 6
     assert set(Task.objects.values_list("state", flat=True)) == {TaskState.DONE}

@@ -4,10 +4,24 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from django.db.models import F
 from django.utils import timezone
 
 from labeling.errors import Conflict, Invalid
-from labeling.models import Event, Membership, Project, Queue, QueueState, Slot, SlotState, Task, TaskState, User
+from labeling.models import (
+    Bookmark,
+    Event,
+    Membership,
+    Opening,
+    Project,
+    Queue,
+    QueueState,
+    Slot,
+    SlotState,
+    Task,
+    TaskState,
+    User,
+)
 from labeling.services import annotations, batch_priorities, projects, queues, seats, skips, slots, tasks
 from tests import make
 
@@ -49,6 +63,12 @@ def skipped(queue: Queue, by: User, reason: str = "broken") -> Task:
     slot = took(queue, by)
     skips.skip(slot, lease=str(slot.lease), reason=reason, by=by)
     return slot.task
+
+
+def told(verb: str) -> tuple[User | None, Project | None, str, int | None, Any]:
+    """The one Event of a deed: who did it, where, to what, and what it says of it."""
+    event = Event.objects.get(verb=verb)
+    return event.actor, event.project, event.target_type, event.target_id, event.data
 
 
 def taken_texts(queue: Queue, by: User) -> list[str]:
@@ -94,6 +114,7 @@ class TestRetire:
         tasks.retire(task, by=manager)
         tasks.reopen(task, by=manager)
         assert Slot.objects.filter(task=task, state=SlotState.OPEN).count() == 1
+        assert told("task.reopened") == (manager, project, "task", task.pk, {"overlap": 2})
         with pytest.raises(Conflict):
             tasks.reopen(task, by=manager)
 
@@ -104,12 +125,26 @@ class TestRetire:
         tasks.reopen(task, by=manager)
         assert Slot.objects.filter(task=task, state=SlotState.OPEN).count() == 3
 
+    def test_another_order_takes_back_no_answer_that_was_asked_for(
+        self, project: Project, manager: User, ann: User, ben: User
+    ) -> None:
+        queue = queue_of(project, 1)
+        make.written(queue, ann)
+        tasks.reopen(Task.objects.get(), by=manager)
+        queue = queues.change(queue, ordering="random", by=manager)
+        batch_priorities.set_priority(project, "b", 5, by=manager)
+        assert took(queue, ben).task == Task.objects.get(overlap=2)
+        # Another overlap is for all tasks.
+        queues.change(queue, overlap=3, by=manager)
+        assert Task.objects.get().overlap == 3
+
     def test_of_one_that_is_done_one_answer_more_is_asked(
         self, project: Project, manager: User, ann: User, ben: User
     ) -> None:
         queue = queue_of(project, 1)
         make.written(queue, ann)
         tasks.reopen(Task.objects.get(), by=manager)
+        assert told("task.reopened")[-1] == {"overlap": 2}
         make.written(queue, ben)
         assert (Task.objects.get().state, Task.objects.get().overlap) == (TaskState.DONE, 2)
 
@@ -118,7 +153,8 @@ class TestHand:
     def test_it_works(self, project: Project, manager: User, ann: User, ben: User) -> None:
         queue = queue_of(project, 3)
         last = Task.objects.order_by("pk").reverse()[0]
-        tasks.hand(last, to=ben, by=manager)
+        slot = tasks.hand(last, to=ben, by=manager)
+        assert told("slot.handed") == (manager, project, "slot", slot.pk, {"to": ben.pk})
         assert last.prompt.external_id not in taken_texts(queue, ann)
         assert took(queue, ben).task_id == last.pk
 
@@ -144,7 +180,10 @@ class TestHand:
         slot = tasks.hand(Task.objects.get(), to=ben, by=manager)
         assert slots.take_next(queue, by=ann) is None
         tasks.hand_to_anybody(slot, by=manager)
+        assert told("slot.freed") == (manager, project, "slot", slot.pk, {"was_for": ben.pk})
         assert took(queue, ann).pk == slot.pk
+        with pytest.raises(Conflict):
+            tasks.hand_to_anybody(slot, by=manager)
 
 
 class TestSkipRules:
@@ -185,6 +224,23 @@ class TestSkipRules:
 
 
 class TestWhoMayTake:
+    def test_only_who_is_in_the_project(self, project: Project, manager: User, ann: User) -> None:
+        queue = queue_of(project, 2, open_to="people", people=[ann])
+        queue = queues.change(queue, open_to="members", by=manager)
+        assert slots.take_next(queue, by=make.person()) is None
+        took(queue, manager)
+        projects.remove_member(Membership.objects.get(project=project, user=ann), by=manager)
+        assert slots.take_next(queue, by=ann) is None
+        # Being named is not enough either.
+        queue = queues.change(queue, open_to="people", by=manager)
+        assert slots.take_next(queue, by=ann) is None
+
+    def test_a_superuser_is_in_every_project_and_a_closed_account_in_none(self, project: Project, ann: User) -> None:
+        queue = queue_of(project, 2)
+        took(queue, User.objects.create_superuser("root@example.org"))
+        User.objects.filter(pk=ann.pk).update(is_active=False)
+        assert slots.take_next(queue, by=ann) is None
+
     def test_named_people(self, project: Project, manager: User, ann: User, ben: User) -> None:
         queue = queue_of(project, 2, open_to="people", people=[ann])
         assert slots.take_next(queue, by=ben) is None
@@ -291,9 +347,23 @@ class TestOrder:
         make.imported(project, 2, start=2, batch="urgent")
         queue = make.queue(project)
         batch_priorities.set_priority(project, "urgent", 5, by=manager)
+        said = {"batch": "urgent", "priority": 5}
+        assert told("batch.prioritised") == (manager, project, "project", project.pk, said)
         assert took_and_answered(queue, ann, name=True) == "p2"
         make.imported(project, 1, start=4, batch="urgent")
         assert taken_texts(queue, ann) == ["p3", "p4", "p0", "p1"]
+
+    def test_a_bookmark_out_of_a_dump_is_not_trusted(self, project: Project, manager: User, ann: User) -> None:
+        queue = queue_of(project, 3)
+        first = took(queue, ann)
+        slots.release(first, by=manager)
+        assert took_and_answered(queue, ann) == first.task_id
+        second = took(queue, ann)
+        # The server that it was loaded into has counted fewer transactions.
+        Bookmark.objects.update(after=F("after") + 1000, horizon=F("horizon") + 10**12)
+        Opening.objects.update(xid=F("xid") + 10**12)
+        slots.release(second, by=manager)
+        assert took(queue, ann).pk == second.pk
 
 
 def took_and_answered(queue: Queue, by: User, *, name: bool = False) -> Any:
