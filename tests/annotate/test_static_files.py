@@ -59,5 +59,32 @@ def test_every_import_of_the_project_is_relative_and_hashed(tmp_path: Path) -> N
             assert hashed.search(target), f"{plain} imports {target}"
 
 
+def test_our_scripts_and_styles_are_served_without_their_comments_and_on_the_same_lines(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    script = 'const a = "// b"; // c\n  // a comment\nconst url = "http://x";\n'
+    for name, text in (
+        ("labeling/js/lib/one.js", script),
+        ("labeling/css/one.css", "/* a\n comment */\na { color: red; }\n"),
+        ("labeling/vendor/one.js", script),
+    ):
+        (source / name).parent.mkdir(parents=True, exist_ok=True)
+        (source / name).write_text(text)
+    names = collect(tmp_path / "root", source)
+    served = {plain: (tmp_path / "root" / name).read_text() for plain, name in names.items()}
+    assert served["labeling/js/lib/one.js"] == script.replace("  // a comment", "")
+    assert served["labeling/css/one.css"] == "\na { color: red; }\n"
+    assert served["labeling/vendor/one.js"] == script
+    assert (source / "labeling/js/lib/one.js").read_text() == script
+
+
+def test_no_line_of_a_text_in_a_script_looks_like_a_comment() -> None:
+    """Comments are found by their lines: within a text over several lines one would be taken for what it is not."""
+    for file in sorted((Path(settings.BASE_DIR) / "labeling/static/labeling/js").rglob("*.js")):
+        ticks = 0
+        for line in file.read_text().splitlines():
+            assert not (line.lstrip().startswith("//") and ticks % 2), f"{file}: {line}"
+            ticks += 0 if line.lstrip().startswith("//") else line.count("`")
+
+
 def test_tests_and_debug_use_plain_names() -> None:
     assert staticfiles_storage.url("admin/css/base.css") == "/static/admin/css/base.css"

@@ -23,6 +23,8 @@ from tests.annotate.running import environment, free_port
 from tests.process import ROOT, database_url
 
 if TYPE_CHECKING:  # pytest reads this file before Django is set up
+    from playwright._impl._api_structures import SetCookieParam
+
     from labeling.models import User
 
 # The driver of the browser runs a loop in this thread, in which Django would refuse to speak to the database.
@@ -156,6 +158,17 @@ def browser() -> Iterator[Browser]:
         chrome.close()
 
 
+def session_of(user: User, address: str) -> SetCookieParam:
+    """The cookie of somebody who has logged in at this address."""
+    from django.conf import settings
+    from django.test import Client
+
+    client = Client()
+    client.force_login(user)
+    value = client.cookies[settings.SESSION_COOKIE_NAME].value
+    return {"name": settings.SESSION_COOKIE_NAME, "value": value, "url": address}
+
+
 @dataclass
 class Visitor:
     """Somebody at a browser: logs in, opens pages, and remembers everything that went wrong on them."""
@@ -173,13 +186,7 @@ class Visitor:
 
     def enter(self, user: User) -> None:
         """Comes with a session, without the login page."""
-        from django.conf import settings
-        from django.test import Client
-
-        client = Client()
-        client.force_login(user)
-        value = client.cookies[settings.SESSION_COOKIE_NAME].value
-        self.context.add_cookies([{"name": settings.SESSION_COOKIE_NAME, "value": value, "url": self.address}])
+        self.context.add_cookies([session_of(user, self.address)])
 
     def log_in(self, email: str) -> None:
         """Logs in as people do."""

@@ -10,8 +10,8 @@ from django.template.loader import render_to_string
 from playwright.sync_api import Page
 
 from labeling.questions import PRESETS
-from tests.browser.tour import ANNOTATOR, CORRECTED, NOBODY, Stop
-from tests.browser.workday import HALF_GIVEN
+from tests.browser.tour import ANNOTATOR, NOBODY, Stop
+from tests.browser.workday import CORRECTED, HALF_GIVEN
 
 STARTER = "ben"  # has met the first guidelines and works where Ann has not been
 TYPED = "A thought that is not finished"

@@ -1,29 +1,48 @@
-"""No page keeps anybody out: axe-core (https://github.com/dequelabs/axe-core) finds nothing serious on any of them."""
+"""No page keeps anybody out: axe-core (https://github.com/dequelabs/axe-core) finds nothing serious on any of them.
+
+Every page is looked at in two appearances and each state of the labelling page in one of them, some of them in two
+themes; with THOROUGH=1 everything in all four.
+"""
 
 from __future__ import annotations
 
 from importlib import resources
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from django.test import Client
 from django.urls import reverse
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, ViewportSize
 
 from tests.browser.conftest import Visitor
-from tests.browser.tour import MANAGER, NO_PAGES, STOPS, Tour, World, addresses, build
+from tests.browser.states import STATES
+from tests.browser.tour import MANAGER, NO_PAGES, STOPS, THOROUGH, Tour, World, addresses, build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
 AXE = (resources.files("axe_playwright_python") / "axe.min.js").read_text(encoding="utf-8")
 # `preload` would fetch the style sheets anew; they are ours and can be read where they are.
-RUN = """async () => (await axe.run(document, {resultTypes: ["violations"], preload: false})).violations"""
+RUN = """async (rules) => (await axe.run(document,
+  {resultTypes: ["violations"], preload: false, ...(rules && {runOnly: rules})})).violations"""
 GRAVE = ("serious", "critical")
+Theme = Literal["light", "dark"]
 
-APPEARANCES: dict[str, dict[str, object]] = {
-    "wide and light": {"viewport": {"width": 1440, "height": 900}, "color_scheme": "light"},
-    "narrow and dark": {"viewport": {"width": 390, "height": 844}, "color_scheme": "dark"},
+# Each a width with its theme, the other theme, in which only colours differ, and another width, for what stands out.
+APPEARANCES: dict[str, tuple[ViewportSize, tuple[Theme, Theme], ViewportSize]] = {
+    "wide": ({"width": 1440, "height": 900}, ("light", "dark"), {"width": 2560, "height": 1440}),
+    "narrow": ({"width": 390, "height": 844}, ("dark", "light"), {"width": 360, "height": 740}),
 }
+# What reaches beyond its box sideways, but for what may scroll because its lines mean something as they are.
+SIDEWAYS = r"""() => {
+  const found = document.documentElement.scrollWidth > innerWidth ? ["the page"] : [];
+  const may = "pre, table, textarea, select, .table-wrap, .math-block, .tabs, .board, .sr-only";
+  for (const element of document.querySelectorAll("body *")) {
+    if (element.scrollWidth <= element.clientWidth + 1 || element.matches(may)) continue;
+    if (!/auto|scroll/.test(getComputedStyle(element).overflowX)) continue;
+    found.push(element.outerHTML.replace(/\s+/g, " ").slice(0, 160));
+  }
+  return found;
+}"""
 
 
 @pytest.fixture
@@ -31,11 +50,20 @@ def world(transactional_db: None) -> World:
     return build()
 
 
-def barriers(page: Page) -> list[dict[str, Any]]:
-    """What axe finds wrong on a page as it is now."""
+def barriers(page: Page, rules: tuple[str, ...] = ()) -> list[dict[str, Any]]:
+    """What axe finds wrong on a page as it is now, by all its rules or by these."""
     page.evaluate(AXE)
-    found: list[dict[str, Any]] = page.evaluate(RUN)
+    found: list[dict[str, Any]] = page.evaluate(RUN, list(rules) or None)
     return found
+
+
+def recolour(page: Page, theme: Theme) -> None:
+    """Shows the page in the other theme, to the end of what changes slowly."""
+    page.emulate_media(color_scheme=theme)
+    page.evaluate("""async () => {
+      await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
+      await Promise.all(document.getAnimations().map((one) => one.finished.catch(() => null)));
+    }""")
 
 
 def told(violation: dict[str, Any]) -> str:
@@ -47,15 +75,30 @@ def told(violation: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("appearance", APPEARANCES)
-def test_no_page_has_a_barrier(
+def test_no_page_has_a_barrier_or_stands_out_sideways(
     world: World, server: str, browser: Browser, visitors: list[Visitor], appearance: str
 ) -> None:
-    tour = Tour(world, server, browser, visitors, APPEARANCES[appearance])
+    viewport, (theme, other), another = APPEARANCES[appearance]
+    tour = Tour(world, server, browser, visitors, {"viewport": viewport, "color_scheme": theme})
     grave: list[str] = []
     lesser: list[str] = []
-    for stop in STOPS:
-        for violation in barriers(tour.go(stop)):
-            (grave if violation["impact"] in GRAVE else lesser).append(f"{stop}\n{told(violation)}")
+    sideways: list[str] = []
+    turn = list(APPEARANCES).index(appearance)
+    for number, stop in enumerate([*STOPS, *(STATES if THOROUGH else STATES[turn::2])]):
+        page = tour.go(stop)
+        found = {theme: barriers(page)}
+        if THOROUGH or number % 4 == turn:
+            recolour(page, other)
+            found[other] = barriers(page, ("color-contrast",))
+            recolour(page, theme)
+        for size in (viewport, another):
+            page.set_viewport_size(size)
+            sideways += [f"{stop}, {size['width']} wide: {one}" for one in page.evaluate(SIDEWAYS)]
+        page.set_viewport_size(viewport)
+        for look, violations in found.items():
+            for violation in violations:
+                (grave if violation["impact"] in GRAVE else lesser).append(f"{stop}, {look}\n{told(violation)}")
+    assert not sideways, "\n".join(["", *sideways])
     assert not grave, "\n".join(["", *grave, "", "Less grave, to be mended with them:", *lesser])
 
 

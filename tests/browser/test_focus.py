@@ -8,12 +8,15 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import Visitor
-from tests.browser.tour import ANNOTATOR, MANAGER, NOBODY, Stop, Tour, World, build
+from tests.browser.states import STATES
+from tests.browser.tour import ANNOTATOR, MANAGER, NOBODY, STOPS, THOROUGH, Stop, Tour, World, build
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-MOST = 300  # presses of Tab on one page
-STOPS = [
+MOST = 400  # presses of Tab on one page
+BATCH = 12  # presses between two looks at where they led
+# Walked in both directions; the rest of the tour is walked once.
+CLOSELY = [
     Stop("login", NOBODY),
     Stop("home", ANNOTATOR),
     Stop("profile", ANNOTATOR),
@@ -72,15 +75,18 @@ SCRIPT = """() => {
     }));
   });
   const stops = [];
+  const root = document.querySelector("dialog:modal") ?? document.body; // nothing behind an open dialog can be reached
   window.focusStops = {
     // The next press of Tab begins at the page's start (or end): the browser goes on from where the focus was last.
     begin(atEnd) {
       const mark = document.createElement("span");
       mark.tabIndex = -1;
-      document.body[atEnd ? "append" : "prepend"](mark);
+      root[atEnd ? "append" : "prepend"](mark);
       mark.focus();
       mark.remove();
     },
+    // Where each press of Tab led since the last time this was asked.
+    led: [],
     // Notes the element that has the focus; null when it is none of the page's.
     note() {
       const element = document.activeElement;
@@ -107,11 +113,19 @@ SCRIPT = """() => {
       const controls = "a[href], button, input, select, textarea, summary, [tabindex]";
       const met = new Set(stops.map((stop) => stop.element));
       const groups = new Set([...met].filter(({ type }) => type === "radio").map(({ name }) => name));
-      return [...document.querySelectorAll(controls)].filter((element) => element.tabIndex >= 0
+      return [...root.querySelectorAll(controls)].filter((element) => element.tabIndex >= 0
         && !element.disabled && element.type !== "hidden" && element.checkVisibility({ visibilityProperty: true })
         && !met.has(element) && !(element.type === "radio" && groups.has(element.name))).map(say);
     },
   };
+  // The key is up once the focus is where it goes. Where it leaves the page, nobody hears of that.
+  window.focusWatch?.abort();
+  window.focusWatch = new AbortController();
+  // A field for a date has stops of its own: day, month, year.
+  const within = () => /date|time|month|week/.test(document.activeElement.type ?? "")
+    && document.activeElement === stops.at(-1)?.element;
+  const hear = ({ key }) => key === "Tab" && !within() && focusStops.led.push(focusStops.note());
+  addEventListener("keyup", hear, { capture: true, signal: focusWatch.signal });
 }"""
 
 
@@ -125,14 +139,26 @@ def walk(page: Page, key: str = "Tab") -> list[str]:
     page.evaluate(SCRIPT)
     page.evaluate("atEnd => focusStops.begin(atEnd)", key != "Tab")
     found: list[str] = []
-    for _ in range(MOST):
-        page.keyboard.press(key)
-        stop: dict[str, Any] | None = page.evaluate("() => focusStops.note()")
-        if stop is None or stop["again"]:
-            assert stop is None or stop["what"] == found[0], f"Tab goes back from {found[-1]} to {stop['what']}"
-            return found
-        found.append(stop["what"])
+    for _ in range(MOST // BATCH):
+        for _ in range(BATCH):
+            page.keyboard.press(key)
+        led: list[dict[str, Any] | None] = page.evaluate("() => focusStops.led.splice(0)")
+        for stop in led:
+            if stop is None or stop["again"]:
+                assert stop is None or stop["what"] == found[0], f"Tab goes back from {found[-1]} to {stop['what']}"
+                return found
+            found.append(stop["what"])
+        if not led:  # a frame has stops of its own, of which the page around it does not hear
+            assert page.evaluate("() => document.activeElement.localName") == "iframe", f"{found[-1:]} keeps the keys"
     raise AssertionError(f"Tab does not get through the page. The last stops: {found[-5:]}")
+
+
+def faults_of(page: Page, stop: Stop) -> list[str]:
+    """What is wrong with the stops that were walked."""
+    found: list[str] = page.evaluate(
+        "() => [...focusStops.missed().map((what) => `missed: ${what}`), ...focusStops.faults()]"
+    )
+    return [f"{stop}: {fault}" for fault in found]
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -141,20 +167,32 @@ def test_every_stop_of_the_keyboard_can_be_seen(
 ) -> None:
     tour = Tour(world, server, browser, visitors, {"viewport": SIZES[size]})
     faults: list[str] = []
-    for stop in STOPS:
+    for stop in CLOSELY:
         page = tour.go(stop)
         forward = walk(page)
         assert len(forward) >= 3
-        found = page.evaluate("() => [...focusStops.missed().map((what) => `missed: ${what}`), ...focusStops.faults()]")
-        faults += [f"{stop}: {fault}" for fault in found]
+        faults += faults_of(page, stop)
         assert len(walk(page, "Shift+Tab")) == len(forward), f"{stop}: backwards Tab comes to other stops"
+    assert not faults, "\n".join(["", *faults])
+
+
+def test_every_stop_of_the_tour_can_be_seen_in_the_dark(
+    world: World, server: str, browser: Browser, visitors: list[Visitor]
+) -> None:
+    """A fifth of the pages and states in a usual run, all of them with THOROUGH=1."""
+    tour = Tour(world, server, browser, visitors, {"viewport": SIZES["wide"], "color_scheme": "dark"})
+    faults: list[str] = []
+    for stop in [*STOPS, *STATES][:: 1 if THOROUGH else 5]:
+        page = tour.go(stop)
+        assert walk(page)
+        faults += faults_of(page, stop)
     assert not faults, "\n".join(["", *faults])
 
 
 def test_a_stop_without_a_mark_would_be_found(
     world: World, server: str, browser: Browser, visitors: list[Visitor]
 ) -> None:
-    page = Tour(world, server, browser, visitors, {}).go(STOPS[0])
+    page = Tour(world, server, browser, visitors, {}).go(CLOSELY[0])
     page.evaluate("""() => {
       document.querySelector("[name=password]").style.outline = "none";
       document.querySelector("main button").tabIndex = -1;

@@ -36,6 +36,21 @@ FAULTS = r"""() => {
   const say = (what, element) => faults.push(`${what}: ${element.outerHTML.slice(0, 200)}`);
   const texts = [...document.querySelectorAll(".prose")];
   if ("hacked" in window || {}.hacked) faults.push("a script ran");
+  // Wherever else a text may stand, the page has none of these itself.
+  const own = "#stored-draft, #form-catalog, .katex *, .stage__frame";
+  for (const id of ["stored-draft", "form-catalog", "task"]) {
+    if (document.querySelectorAll(`#${id}`).length > 1) faults.push(`there are two of #${id}`);
+  }
+  for (const element of document.querySelectorAll("main *, dialog *")) {
+    if (element.matches(own)) continue;
+    if (element.matches(`img, picture, video, audio, source, track, script, iframe:not(.stage__frame), frame, object,
+        embed, applet, style, link, meta, base, marquee`)) say("an element that the page has not", element);
+    for (const { name, value } of element.attributes) {
+      if (/^on|^(srcdoc|srcset|ping|poster|background)$/.test(name)) say(`an attribute ${name}`, element);
+      const address = /^(href|action|formaction|src|xlink:href)$/.test(name);
+      if (address && /^\s*(javascript|data|vbscript|blob):/i.test(value)) say(`an address ${value}`, element);
+    }
+  }
   const foreign = `img, picture, video, audio, source, track, script, iframe, frame, object, embed, applet, form, input,
     button, textarea, select, style, link, meta, base, template, dialog, marquee, slot, foreignObject, image, use,
     animate, set`;
@@ -120,7 +135,7 @@ class Watch:
 
     def _ask(self, request: Request) -> None:
         path = urlsplit(request.url).path
-        known = ("/static/", "/label/", "/api/slots/", "/projects/")
+        known = ("/static/", "/label/", "/api/slots/", "/projects/", "/profile/")
         picture = request.resource_type in ("image", "media") and path != "/static/labeling/icon.svg"
         if not request.url.startswith(self.address) or not path.startswith(known) or picture:
             self.asked.append(f"{request.resource_type} {request.url}")
@@ -188,7 +203,7 @@ def test_nothing_leaves_its_card_while_one_judges(visitor: Visitor, queue: Queue
     page = visitor.open(f"/label/{queue.pk}/")
     for number, group in enumerate(GROUPS):
         left = len(GROUPS) - number
-        expect(page.locator(".labelbar__count")).to_have_text(f"{left} left for you")
+        expect(page.locator(".labelbar__count")).to_have_text(f"{left} left for you", timeout=15_000)
         expect(page.locator(".candidate")).to_have_count(TOGETHER)
         assert faults(page) == []
         for name, text in zip(["response", *NOTES], group, strict=True):

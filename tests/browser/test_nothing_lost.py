@@ -150,7 +150,7 @@ def test_a_key_typed_before_the_choice_destroys_no_version(visitor: Visitor, que
     words = {"response": {"text": "AN HOUR OF MY WORDS"}}
     page.evaluate(
         """([key, lease, answers]) => localStorage.setItem(key, JSON.stringify(
-            { answers, lease, base: 0, at: Date.now() - 3600000, sent: null, tab: 'x' }))""",
+            { answers, lease, base: 0, at: Date.now() - 3600000, tab: 'x' }))""",
         [f"annotate:draft:{ann.pk}:{slot.pk}", str(slot.lease), words],
     )
     drafts.save(slot, {"response": {"text": "other device"}}, lease=str(slot.lease), revision=0, by=ann)

@@ -116,6 +116,32 @@ def test_how_many_are_good_enough_survives_a_reload_too(visitor: Visitor, queue:
     assert answers["why"] == {"text": "because"}
 
 
+def test_keys_say_how_many_are_good_enough(visitor: Visitor, queue: Queue, ann: User) -> None:
+    form = [{"name": "ranking", "type": "rank", "acceptable": True}]
+    page = start(visitor, make.queue(queue.project, form=form, slug="line", candidates_max=4))
+    line, live = page.get_by_label("How many places are good enough?"), page.locator("[aria-live=polite]")
+    for key in "1224":
+        page.keyboard.press(key)
+    expect(live).to_contain_text("1: A · 2: B, C · 3: D")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-count=today]")).to_have_text("0")  # a key that submits what is complete: this is not
+    expect(line).to_have_value("")
+    page.keyboard.press("-")
+    expect(line).to_have_value("0")
+    page.keyboard.press("-")
+    expect(line).to_have_value("0")
+    for more in ("1", "2", "3", "3"):
+        page.keyboard.press("+")
+        expect(line).to_have_value(more)
+    page.keyboard.press("-")
+    expect(line).to_have_value("2")
+    expect(live).to_contain_text(f"{line.locator('option:checked').inner_text()} good enough.")
+    page.keyboard.press("Enter")
+    expect(page.locator("[data-count=today]")).to_have_text("1")
+    answer = Annotation.objects.get(annotator=ann).answers["ranking"]
+    assert answer == {"groups": [["a"], ["b", "c"], ["d"]], "acceptable": 2}
+
+
 def test_the_order_is_shown_and_announced(visitor: Visitor, queue: Queue) -> None:
     page = start(visitor, queue)
     for key in "2121":
@@ -147,6 +173,7 @@ def test_by_mouse_with_buttons_and_by_dragging(visitor: Visitor, queue: Queue, a
     first, texts = prompt(page), shown(page)
     for letter, place in (("A", 2), ("B", 1)):
         page.get_by_role("group", name=f"Place of response {letter}").get_by_label(str(place)).click()
+    page.wait_for_function("Boolean(globalThis.Sortable)")  # it comes when a pointer is first used
     for letter, place in (("C", 3), ("D", 4)):
         page.locator(".chip", has_text=letter).drag_to(page.locator(f".board__chips[data-place='{place}']"))
     expect(page.locator("[aria-live=polite]")).to_have_text("1: B · 2: A · 3: C · 4: D")

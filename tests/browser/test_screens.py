@@ -1,4 +1,4 @@
-"""Pictures of every annotator's page, wide and narrow, light and dark.
+"""Pictures of every annotator's page, wide and narrow, light and dark; and of each recipe, half answered.
 
 They are made only where SCREENSHOTS names a folder for them: `SCREENSHOTS=/tmp/pictures make test ARGS=tests/browser`.
 The README's own picture, docs/screenshot.png, is then made anew too.
@@ -13,13 +13,19 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page
 
+from labeling.questions import PRESETS
 from tests.browser.conftest import Visitor, let_in, person
 from tests.browser.content import reading_room
+from tests.browser.tour import DRAWN
+from tests.browser.workday import HALF_GIVEN, workday
 from tests.process import ROOT
 
 FOLDER = os.environ.get("SCREENSHOTS", "")
 SIZES = {"1440": (1440, 900), "390": (390, 844)}
+RECIPE_SIZES = {**SIZES, "2560": (2560, 1440)}
+MOST_SCREENS = 12
 Theme = Literal["light", "dark"]
+THEMES: tuple[Theme, ...] = ("light", "dark")
 
 pytestmark = [pytest.mark.browser, pytest.mark.skipif(not FOLDER, reason="SCREENSHOTS names no folder")]
 
@@ -92,3 +98,35 @@ def test_pictures(server: str, browser: Browser, visitors: list[Visitor], size: 
     shoot(page, f"write-{end}", whole=size == "390")
     visitor.open("/profile/")
     shoot(page, f"profile-{end}", whole=True)
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("size", RECIPE_SIZES)
+def test_pictures_of_each_recipe(
+    server: str, browser: Browser, visitors: list[Visitor], size: str, preset: str
+) -> None:
+    """As the page comes, and with half the answers given: from its top to its end, screen by screen."""
+    ann = person("ann")
+    _, queue = workday(preset, person("mira"), ann)
+    width, height = RECIPE_SIZES[size]
+    phone = {"has_touch": True, "is_mobile": True} if width < 500 else {}
+    visitor = let_in(server, browser, visitors, viewport={"width": width, "height": height}, **phone)
+    visitor.enter(ann)
+    page = visitor.open(f"/label/{queue.pk}/")
+    page.wait_for_function(DRAWN)
+    in_both_themes(page, f"{preset}-{size}-fresh")
+    HALF_GIVEN[preset](page)
+    page.wait_for_selector("[data-autosave-target=state][data-state=saved]", state="attached")
+    in_both_themes(page, f"{preset}-{size}-half")
+    page.emulate_media(color_scheme=THEMES[0])
+    for number in range(MOST_SCREENS):
+        page.evaluate("number => scrollTo(0, number * (innerHeight - 120))", number)
+        shoot(page, f"{preset}-{size}-screen{number}")
+        if page.evaluate("scrollY + innerHeight >= document.documentElement.scrollHeight - 1"):
+            break
+
+
+def in_both_themes(page: Page, name: str) -> None:
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)
+        shoot(page, f"{name}-{theme}")

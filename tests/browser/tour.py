@@ -36,31 +36,13 @@ from labeling.services import (
 from tests import make
 from tests.browser.conftest import Visitor, let_in, person
 from tests.browser.content import GUIDELINES, reading_room
+from tests.browser.workday import CORRECTED
 from workers.models import Finding
 from workers.services import generations, generators, planning, supply
 from workers.services.generations import Worker
 
 THOROUGH = os.environ.get("THOROUGH") == "1"
 MANAGER, REVIEWER, ANNOTATOR, NOBODY = "mira", "rita", "ann", ""
-
-# Answers that stand to be corrected, to four responses or the first two.
-CORRECTED: dict[str, dict[str, object]] = {
-    "instructgpt-ranking": {
-        "quality": {"a": 7, "b": 2, "c": 5, "d": 1},
-        "flags": {"d": ["Contains a hallucination"]},
-        "ranking": {"groups": [["a"], ["c"], ["b", "d"]]},
-    },
-    "llama3-pairwise-edit": {
-        "preference": {"preferred": "a", "strength": 2},
-        "edited": {"candidate": "a", "text": "The **mean** is the sum divided by the count."},
-    },
-    "grounded": {
-        "claims": {"a": [{"start": 0, "end": 3, "label": "Unsupported", "comment": "Who says so?"}]},
-        "grounded": {"a": ["In part"], "b": ["Fully"], "c": ["Fully"], "d": ["Not at all"]},
-        "why": {"text": "It names no source."},
-    },
-}
-
 
 # Fonts are there, and so is the math.
 DRAWN = """() => document.fonts.status === "loaded" &&
@@ -90,8 +72,10 @@ def _menu(page: Page) -> None:
 
 
 def _open_all(page: Page) -> None:
-    for more in page.locator("details.more > summary").all():
-        more.click()
+    closed = page.locator("details.more:not([open]) > summary:visible")
+    for _ in range(closed.count() * 2):  # one may hold others
+        if closed.count():
+            closed.first.click()
 
 
 def _wrong_password(page: Page) -> None:

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { Autosaver } from "../../labeling/static/labeling/js/lib/autosaver.js";
+import { canonical, fingerprint } from "../../labeling/static/labeling/js/lib/canonical.js";
 
 // A server that keeps one draft as the real one does, a store, and timers that run when the test says so.
 class World {
@@ -20,7 +21,11 @@ class World {
       send: (request) => this.receive(request),
       store: {
         read: () => this.kept,
-        write: (record) => (this.kept = structuredClone(record)),
+        write: (record) => {
+          if (this.full) return false;
+          this.kept = structuredClone(record);
+          return true;
+        },
         remove: () => (this.kept = null),
       },
       tell: (state, detail) => this.states.push([state, detail]),
@@ -48,6 +53,7 @@ class World {
     if (!this.network) throw new TypeError("the network is away");
     if (this.gate) await this.gate;
     if (this.lost) return { status: 409, body: { code: "lease_lost", detail: "Gone." } };
+    if (this.refuses?.(answers)) return { status: 400, body: { detail: "No.", errors: [{ message: "Not this." }] } };
     const stored = this.draft;
     if (stored && revision < stored.revision) return { status: 409, body: { code: "stale_draft", draft: stored } };
     const saved_at = new Date(this.time).toISOString();
@@ -101,7 +107,7 @@ test("the local copy is there before the server's and goes when the server has i
   assert.equal(world.kept, null);
 });
 
-test("someone who types without a pause is saved every three seconds", async () => {
+test("someone who types without a pause is saved every two seconds", async () => {
   const world = new World();
   const tab = world.tab();
   world.begin(tab);
@@ -110,6 +116,7 @@ test("someone who types without a pause is saved every three seconds", async () 
     await world.pass(100);
   }
   assert.ok(world.sent.length >= 2);
+  assert.ok(world.sent.length <= 3);
 });
 
 test("one request is under way at a time, and the newest text follows it", async () => {
@@ -203,7 +210,7 @@ test("after a reload in the middle of a save the newer text is shown, without a 
 
 test("a copy that the server has already is forgotten", () => {
   const draft = { revision: 3, answers: text("same"), saved_at: "2026-01-01T11:00:00Z" };
-  const world = new World({ draft, kept: { answers: text("same"), base: 2, at: 1, sent: null } });
+  const world = new World({ draft, kept: { answers: text("same"), base: 2, at: 1 } });
   assert.equal(world.begin(world.tab()), null);
   assert.equal(world.kept, null);
 });
@@ -251,7 +258,7 @@ test("choosing theirs takes the stored one", async () => {
 
 test("of two versions after a reload the newer is shown and both are offered", () => {
   const draft = { revision: 9, answers: text("server"), saved_at: "2026-01-01T11:00:00Z" };
-  const later = { answers: text("here"), base: 2, at: Date.parse("2026-01-01T11:30:00Z"), sent: null };
+  const later = { answers: text("here"), base: 2, at: Date.parse("2026-01-01T11:30:00Z") };
   const newerHere = new World({ draft, kept: later });
   assert.deepEqual(newerHere.begin(newerHere.tab()), text("here"));
   assert.equal(newerHere.state, "conflict");
@@ -318,7 +325,7 @@ test("a page that is swapped out before it has begun keeps and sends nothing", a
 });
 
 // What was kept here an hour ago and what another device saved since.
-const older = { answers: text("an hour of words"), base: 0, at: Date.parse("2026-01-01T10:00:00Z"), sent: null };
+const older = { answers: text("an hour of words"), base: 0, at: Date.parse("2026-01-01T10:00:00Z") };
 const elsewhere = () => ({ revision: 1, answers: text("theirs"), saved_at: "2026-01-01T11:00:00Z" });
 
 test("where theirs is shown, what is typed into it leaves mine alone", () => {
@@ -389,10 +396,10 @@ test("whichever of several saves without an answer arrived, it is no conflict", 
 test("revisions under another lease do not count: what is unsure is asked, what is sure is not", () => {
   const draft = { revision: 1, answers: text("taken back"), saved_at: "2026-01-01T11:00:00Z" };
   const kept = { answers: text("before the submit"), base: 4, at: Date.parse("2026-01-01T11:30:00Z"), lease: "old" };
-  const world = new World({ draft, kept: { ...kept, sent: null } });
+  const world = new World({ draft, kept });
   world.begin(world.tab());
   assert.equal(world.state, "conflict");
-  const sure = new World({ draft, kept: { ...kept, sent: '{"response":{"text":"taken back"}}' } });
+  const sure = new World({ draft, kept: { ...kept, unsure: [fingerprint(canonical(text("taken back")))] } });
   assert.deepEqual(sure.begin(sure.tab()), text("before the submit"));
   assert.equal(sure.state, "unsaved");
 });
@@ -458,4 +465,159 @@ test("a page of somebody else's that says 200 is no answer", async () => {
   tab.change(text("in a hotel"));
   await world.pass(1000);
   assert.equal(world.state, "offline");
+});
+
+test("where this browser has no room for a copy, nobody is told that there is one", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  tab.change(text("one"));
+  await world.pass(1000);
+  assert.deepEqual([world.state, tab.kept], ["offline", true]);
+  world.full = true;
+  const told = world.states.length;
+  tab.change(text("one two"));
+  assert.deepEqual([world.state, tab.kept, world.states.length], ["offline", false, told + 1]);
+  world.full = false;
+  tab.change(text("one"));
+  assert.deepEqual([world.state, tab.kept, world.states.length], ["offline", true, told + 2]);
+  world.full = true;
+  tab.change(text("one two"));
+  world.network = true;
+  await world.pass(10_000);
+  assert.equal(world.state, "saved");
+  assert.equal(tab.kept, true); // there is nothing to keep
+});
+
+test("words behind a save that is under way are a danger where this browser keeps no copy", async () => {
+  const world = new World();
+  world.gate = new Promise(() => {});
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("one"));
+  await world.pass(1000);
+  tab.change(text("one two"));
+  assert.equal(tab.endangered, false);
+  world.full = true;
+  tab.change(text("one two three"));
+  assert.equal(tab.endangered, true);
+});
+
+test("a lease is renewed also while what is typed is refused", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("good"));
+  await world.pass(1000);
+  world.refuses = ({ response }) => response.text.includes("bad");
+  tab.change(text("good bad"));
+  await world.pass(1000);
+  assert.deepEqual(world.states.at(-1), ["refused", { detail: "Not this." }]);
+  await tab.save({ renew: true });
+  assert.deepEqual(world.sent.at(-1), text("good"));
+  assert.equal(world.draft.revision, 2);
+  await world.pass(1000);
+  assert.equal(world.state, "refused");
+  assert.deepEqual(world.kept.answers, text("good bad"));
+  tab.change(text("good"));
+  await world.pass(1000);
+  assert.equal(world.state, "saved");
+});
+
+test("what is typed and taken back before it is sent is saved, and says so", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("good"));
+  await world.pass(1000);
+  tab.change(text("good?"));
+  tab.change(text("good"));
+  await world.pass(1000);
+  assert.equal(world.state, "saved");
+  assert.equal(world.kept, null);
+  assert.equal(world.sent.length, 1);
+});
+
+test("what is taken back after a save without an answer is sent all the same", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  tab.change(text("good"));
+  await world.pass(1000);
+  world.swallow = true;
+  tab.change(text("good, or not"));
+  await world.pass(1000); // arrived
+  world.swallow = false;
+  tab.change(text("good"));
+  assert.equal(tab.dirty, true);
+  await world.pass(10_000);
+  assert.deepEqual(world.draft.answers, text("good"));
+  assert.equal(world.state, "saved");
+});
+
+test("a renewal that found no network is tried again until it says that all is saved", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  await tab.save({ renew: true });
+  assert.equal(world.state, "offline");
+  assert.equal(tab.dirty, false);
+  world.network = true;
+  await world.pass(10_000);
+  assert.equal(world.state, "saved");
+});
+
+test("whoever types on without a pause is saved soon after the server is back", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.network = false;
+  const type = async (seconds) => {
+    for (let press = 0; press < seconds * 4; press += 1) {
+      tab.change(text("x".repeat((tab.answers.response?.text.length ?? 0) + 1)));
+      await world.pass(250);
+    }
+  };
+  await type(20);
+  assert.equal(world.state, "offline");
+  assert.ok(world.sent.length < 10);
+  world.network = true; // and no event says so, as where a server was started again
+  await type(20);
+  assert.ok(world.draft.answers.response.text.length > 80);
+});
+
+test("a copy that the disk got late, with nothing that the server has not, asks nothing", () => {
+  const draft = { revision: 9, answers: text("one two three"), saved_at: "2026-01-01T11:00:00Z" };
+  const late = { answers: text("one two"), base: 2, at: Date.parse("2026-01-01T10:59:00Z") };
+  const world = new World({ draft, kept: late });
+  const tab = world.tab();
+  assert.equal(world.begin(tab), null);
+  assert.equal(world.state, "saved");
+  assert.equal(tab.dirty, false);
+  assert.equal(world.kept, null);
+  const shortened = new World({ draft, kept: { ...late, at: Date.parse("2026-01-01T11:01:00Z") } });
+  assert.deepEqual(shortened.begin(shortened.tab()), text("one two")); // typed later: somebody took a word away
+  assert.equal(shortened.state, "conflict");
+});
+
+test("a reload knows every save whose answer got lost, not only the last", async () => {
+  const world = new World();
+  const tab = world.tab();
+  world.begin(tab);
+  world.swallow = true;
+  tab.change(text("one"));
+  await world.pass(1000); // arrived
+  world.network = false;
+  tab.change(text("one two"));
+  await world.pass(10_000); // did not
+  tab.change(text("one two three"));
+  world.network = true;
+  world.swallow = false;
+  const reloaded = world.tab();
+  assert.deepEqual(world.begin(reloaded), text("one two three"));
+  assert.equal(world.state, "unsaved");
+  await world.pass(1000);
+  assert.deepEqual(world.draft.answers, text("one two three"));
 });

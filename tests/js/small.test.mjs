@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bind, find } from "../../labeling/static/labeling/js/lib/bindings.js";
-import { canonical } from "../../labeling/static/labeling/js/lib/canonical.js";
+import { canonical, fingerprint, within } from "../../labeling/static/labeling/js/lib/canonical.js";
 import { ActiveClock, IDLE } from "../../labeling/static/labeling/js/lib/clock.js";
 import { caps, names } from "../../labeling/static/labeling/js/lib/keys.js";
+import { LONGEST, misfit } from "../../labeling/static/labeling/js/lib/limits.js";
 import { characters, codePoints, words } from "../../labeling/static/labeling/js/lib/text.js";
-import { ago, leaseWords } from "../../labeling/static/labeling/js/lib/words.js";
+import { ago, leaseWords, saying } from "../../labeling/static/labeling/js/lib/words.js";
 
 const unheld = { ctrlKey: false, altKey: false, metaKey: false, shiftKey: false };
 const press = (key, code = "", held = {}) => ({ key, code, ...unheld, ...held });
@@ -13,6 +14,22 @@ const press = (key, code = "", held = {}) => ({ key, code, ...unheld, ...held })
 test("equal values have one canonical text, whatever the order of their keys", () => {
   assert.equal(canonical({ b: [1, { d: 2, c: 3 }], a: "x" }), canonical({ a: "x", b: [1, { c: 3, d: 2 }] }));
   assert.notEqual(canonical({ a: [1, 2] }), canonical({ a: [2, 1] }));
+});
+
+test("texts have fingerprints of their own", () => {
+  const texts = Array.from({ length: 10_000 }, (_, n) => `{"response":{"text":"${n}"}}`);
+  assert.equal(new Set(texts.map(fingerprint)).size, texts.length);
+  assert.equal(fingerprint("言葉 👍"), fingerprint("言葉 👍"));
+});
+
+test("a value stands in another that only goes on where it ends", () => {
+  const answers = { r: { a: 3 }, why: { text: "Be" }, marks: [{ start: 1 }] };
+  assert.equal(within(answers, answers), true);
+  assert.equal(within(answers, { ...answers, why: { text: "Because" }, r: { a: 3, b: 1 }, marks: [{ start: 1 }, 2] }), true);
+  for (const other of [{}, { ...answers, why: { text: "To be" } }, { ...answers, r: { a: 2 } }, { ...answers, marks: {} }, null]) {
+    assert.equal(within(answers, other), false);
+  }
+  assert.equal(within({ text: "" }, { text: null }), false);
 });
 
 test("reading without touching counts for a while and no longer", () => {
@@ -36,6 +53,19 @@ test("an emoji is one character, and words are counted in scripts without spaces
   assert.equal(words("two words, really"), 3);
   assert.ok(words("今日は天気がいい") > 1);
   assert.equal(codePoints("  a👍b\n"), 3);
+});
+
+test("what would not arrive as it was typed is said, and nothing else", () => {
+  for (const fine of ["", "né 👩‍👩‍👧 \u0000 \ufffd", "𠀀".repeat(10)]) assert.equal(misfit(fine, codePoints(fine)), null);
+  for (const half of ["\ud83d", "a\udc69b", "\udc69\ud83d"]) assert.match(misfit(half, 1), /half of a character/);
+  const long = "👍".repeat(LONGEST + 1);
+  assert.equal(misfit(long.slice(2), codePoints(long.slice(2))), null);
+  assert.match(misfit(long, codePoints(long)), /has 200,001 characters; at most 200,000 fit here/);
+});
+
+test("a state says where the words are, and where they are not", () => {
+  assert.equal(saying("offline", { kept: true }), "offline, kept here");
+  for (const state of ["offline", "out", "lost"]) assert.match(saying(state, { kept: false }), /kept nowhere: copy it$/);
 });
 
 test("presses have names", () => {

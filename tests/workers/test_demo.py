@@ -40,14 +40,17 @@ def test_again_changes_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert Project.objects.get(slug=demo.RECIPES).prompts.count() == demo.RECIPE_PROMPTS + 4
 
 
-def test_a_file_brings_its_own_candidates(tmp_path: Path) -> None:
+def test_a_file_brings_its_own_candidates(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     line = {"prompt": "Why?", "candidates": [{"text": f"Because {n}.", "model": f"m{n}"} for n in range(4)]}
     file = tmp_path / "own.jsonl"
-    file.write_text(json.dumps(line) + "\n")
+    file.write_text(json.dumps(line) + "\n{\n")
     call_command("demo_forms", str(file))
     project = Project.objects.get(slug=demo.RECIPES)
     assert not Generator.objects.filter(project=project).exists()
     assert Candidate.objects.filter(prompt__project=project).count() == 4
     assert Task.objects.filter(queue__project=project).count() == len(PRESETS)
+    said = capsys.readouterr().out
+    assert "own.jsonl: imported 1, updated 0, unchanged 0, rejected 1" in said
+    assert f"/projects/{demo.RECIPES}/imports/{project.imports.get().pk}/" in said
     with pytest.raises(CommandError, match="no file"):
         call_command("demo_forms", str(tmp_path / "none.jsonl"))

@@ -1,11 +1,14 @@
 from __future__ import annotations
 
+import json
 import uuid
 from typing import Any
 
 import pytest
 
 from labeling.models import Annotation, Draft, Project, Queue, Slot, User
+from labeling.questions.base import MAX_TEXT
+from labeling.services.drafts import MAX_BYTES
 from tests import make
 from tests.labeling.api.checked import Speaker
 
@@ -186,3 +189,50 @@ def test_a_time_that_is_none_is_400(as_: Speaker, ann: User, slot: dict[str, Any
     sent = {"lease": slot["lease"], "answers": ranking(slot), "active_seconds": seconds}
     answer = as_(ann).post(f"/api/slots/{slot['slot']}/submit/", sent)
     assert (answer.status_code, answer.json()["errors"][0]["path"]) == (400, "active_seconds")
+
+
+def as_draft(slot: dict[str, Any], answers: dict[str, Any], revision: int = 0) -> dict[str, Any]:
+    return {"lease": slot["lease"], "revision": revision, "answers": answers}
+
+
+def test_a_draft_may_have_4_mb_and_one_that_is_larger_leaves_the_one_before(
+    as_: Speaker, ann: User, slot: dict[str, Any]
+) -> None:
+    client, address = as_(ann), f"/api/slots/{slot['slot']}/draft/"
+    room = MAX_BYTES - len('{"ranking": ""}')
+    assert client.put(address, as_draft(slot, {"ranking": "x" * room})).status_code == 200
+    for answers in ({"ranking": "x" * (room + 1)}, {"ranking": "é" * (room // 2 + 1)}):
+        refused = client.put(address, as_draft(slot, answers, 1))
+        assert refused.status_code == 400
+        assert refused.json()["errors"] == [{"path": "answers", "message": "At most 4 MB can be kept."}]
+    assert Draft.objects.get().answers == {"ranking": "x" * room}
+
+
+def test_a_draft_keeps_no_character_that_could_not_come_back(as_: Speaker, ann: User, slot: dict[str, Any]) -> None:
+    address = f"/api/slots/{slot['slot']}/draft/"
+    unfit: list[dict[str, Any]] = [
+        {"ranking": "a\x00b"},
+        {"ranking": ["\ud83d"]},
+        {"\ud83d": 1},
+        {"ranking": {"\x00": {}}},
+    ]
+    for answers in unfit:
+        refused = as_(ann).send("PUT", address, json.dumps(as_draft(slot, answers)).encode())
+        assert refused.status_code == 400
+        assert refused.json()["errors"][0]["message"].startswith("A text holds ")
+    assert not Draft.objects.exists()
+
+
+def test_a_text_that_is_too_long_is_422_and_says_how_long_it_may_be(as_: Speaker, ann: User, project: Project) -> None:
+    make.imported(project, 1, start=10)
+    writing = make.queue(project)
+    client = as_(ann)
+    slot = client.post(f"/api/queues/{writing.pk}/next/").json()
+    address = f"/api/slots/{slot['slot']}/submit/"
+    refused = client.post(address, {"lease": slot["lease"], "answers": {"response": {"text": "x" * (MAX_TEXT + 1)}}})
+    assert refused.status_code == 422
+    assert refused.json()["errors"] == [
+        {"path": "response", "message": "The response has 200,001 characters; at most 200,000 fit here."}
+    ]
+    taken = client.post(address, {"lease": slot["lease"], "answers": {"response": {"text": "x" * MAX_TEXT}}})
+    assert taken.status_code == 201

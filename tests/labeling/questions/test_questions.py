@@ -19,7 +19,8 @@ from labeling.questions import (
     form_candidates,
     preset_form,
 )
-from labeling.questions.base import QuestionError
+from labeling.questions.base import MAX_TEXT, QuestionError
+from labeling.questions.spans import MAX_COMMENT
 
 FOUR = Shown(candidates={key: f"text {key}" for key in "abcd"})
 # An answer that fits each type's default configuration, and one that differs from it as much as can be.
@@ -128,6 +129,31 @@ def test_lengths_are_checked_after_trimming() -> None:
     for wrong in ("  ab  ", "abcdef", "", "a\x00bc", "\ud83dabc"):
         with pytest.raises(QuestionError):
             write.clean_answer(config, {"text": wrong}, FOUR)
+
+
+def texts(name: str, text: str) -> Any:
+    """An answer to each type that takes texts, with this one in it."""
+    return {
+        "write": {"text": text},
+        "comment": {"text": text},
+        "edit": {"candidate": "a", "text": text},
+        "spans": {"a": [{"start": 0, "end": 4, "label": "Error", "comment": text}]},
+    }[name]
+
+
+@pytest.mark.parametrize(
+    ("name", "most"), [("write", MAX_TEXT), ("comment", MAX_TEXT), ("edit", MAX_TEXT), ("spans", MAX_COMMENT)]
+)
+def test_a_text_has_a_limit_and_is_told_it(name: str, most: int) -> None:
+    kind = QUESTION_TYPES[name]
+    config = kind.clean_config({})
+    longest = "👍" * most  # characters are counted, not what they take
+    assert kind.clean_answer(config, texts(name, longest), FOUR)
+    with pytest.raises(QuestionError, match=f"has {most + 1:,} characters; at most {most:,} fit here"):
+        kind.clean_answer(config, texts(name, longest + "."), FOUR)
+    for wrong, words in (("a\x00b", "NUL"), ("a\ud83d", "half of a character")):
+        with pytest.raises(QuestionError, match=words):
+            kind.clean_answer(config, texts(name, wrong), FOUR)
 
 
 rankings = st.permutations("abcd").flatmap(

@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.errors import DomainError
-from labeling.models import Project, User
+from labeling.models import Project, PromptImport, User
 from workers import demo
 
 
@@ -32,3 +32,14 @@ class Command(BaseCommand):
             self.stdout.write(f"{demo.MANAGER} and {', '.join(demo.ANNOTATORS)} have the password {password}")
         done = "was there already" if stood else "is made"
         self.stdout.write(f"The project “{project}” {done}: /projects/{project.slug}/")
+        if file is not None:
+            self._tell_of_the_file(project)
+
+    def _tell_of_the_file(self, project: Project) -> None:
+        record = PromptImport.objects.filter(project=project).latest("pk")
+        self.stdout.write(
+            f"{record.filename}: imported {record.imported}, updated {record.updated}, "
+            f"unchanged {record.unchanged}, rejected {record.rejected}"
+        )
+        if record.rejected:
+            self.stdout.write(f"Why lines were rejected: /projects/{project.slug}/imports/{record.pk}/")

@@ -4,19 +4,22 @@ import { announce } from "../lib/announce.js";
 import { Autosaver } from "../lib/autosaver.js";
 import { copy } from "../lib/clipboard.js";
 import { sendJson } from "../lib/http.js";
+import { LARGEST_DRAFT, bytes } from "../lib/limits.js";
 import { draftStore } from "../lib/store.js";
 import { saying } from "../lib/words.js";
 
 const SENDABLE = 60000; // bytes of answers that a browser still sends for a page that is gone: 64 KiB, all told
-const TOLD = ["offline", "out", "refused"]; // what a screen reader is told; two versions and a lost task have an alert
+const TOO_LARGE = { status: 413, body: { detail: `at most ${LARGEST_DRAFT / 1e6} MB can be kept` } };
+const BARE = ["offline", "out", "refused", "conflict"]; // where an answer without a copy stands on this page alone
+const TOLD = ["offline", "out", "refused"]; // what a screen reader is told; the others have an alert
 
 export default class extends Controller {
-  static targets = ["state", "conflict", "mine", "theirs", "lost", "lostWords", "lostText", "revision"];
+  static targets = ["state", "conflict", "mine", "theirs", "lost", "lostWhere", "lostWords", "bare", "revision"];
   static values = { url: String, lease: String, revision: Number, savedAt: String, key: String, version: Number };
 
   connect() {
     this.saver = new Autosaver({
-      send: (draft) => sendJson("PUT", this.urlValue, { ...this.whose, ...draft }, { keepalive: outlives(draft) }),
+      send: (draft) => this.send(draft),
       store: draftStore(this.keyValue),
       lease: this.leaseValue,
       tell: (state, detail) => this.told(state, detail),
@@ -43,6 +46,12 @@ export default class extends Controller {
     window.removeEventListener("pageshow", this.back);
     window.removeEventListener("online", this.wake);
     window.removeEventListener("beforeunload", this.warn);
+  }
+
+  send(draft) {
+    const size = bytes(JSON.stringify(draft.answers));
+    if (size > LARGEST_DRAFT) return TOO_LARGE;
+    return sendJson("PUT", this.urlValue, { ...this.whose, ...draft }, { keepalive: size < SENDABLE });
   }
 
   // A correction says which version it corrects.
@@ -157,24 +166,28 @@ export default class extends Controller {
   warn = (event) => {
     const { saver } = this;
     const here = saver.dirty && this.answers !== this.copied;
-    if (here && (saver.endangered || !outlives({ answers: this.answers }))) event.preventDefault();
+    if (here && (saver.endangered || !outlives(this.answers))) event.preventDefault();
   };
 
   told(state, detail) {
+    const { kept } = this.saver;
+    const words = saying(state, { ...detail, kept });
     const troubled = TOLD.includes(this.state);
-    if (state !== this.state && (TOLD.includes(state) || (troubled && state === "saved"))) announce(saying(state, detail));
+    if (state !== this.state && (TOLD.includes(state) || (troubled && state === "saved"))) announce(words);
     if (state !== "saving" && state !== "unsaved") this.state = state;
     for (const target of this.stateTargets) {
-      target.textContent = saying(state, detail);
+      target.textContent = words;
       target.dataset.state = state;
     }
     if (detail.expires) this.dispatch("renewed");
+    if (state !== "saving" && state !== "unsaved") this.bareTarget.hidden = kept || !BARE.includes(state);
     if (state === "conflict") {
       this.mineTarget.textContent = this.describe(detail.mine);
       this.theirsTarget.textContent = this.describe(detail.theirs);
       this.conflictTarget.hidden = false;
     }
     if (state === "lost") {
+      if (!kept) this.lostWhereTarget.textContent = "What you type is kept nowhere but on this page.";
       this.lostWordsTarget.textContent = detail.detail ?? "";
       this.lostTarget.hidden = false;
     }
@@ -194,13 +207,14 @@ export default class extends Controller {
     const words = this.describe(this.answers);
     const { answers } = this;
     const said = await copy(words, () => {
-      this.lostTextTarget.textContent = words;
-      this.lostTextTarget.hidden = false;
-      return this.lostTextTarget;
+      const text = currentTarget.closest(".notice").querySelector(".notice__text");
+      text.textContent = words;
+      text.hidden = false;
+      return text;
     });
     currentTarget.textContent = said;
     if (said === "Copied") this.copied = answers;
   }
 }
 
-const outlives = ({ answers }) => new TextEncoder().encode(JSON.stringify(answers)).length < SENDABLE;
+const outlives = (answers) => bytes(JSON.stringify(answers)) < SENDABLE;

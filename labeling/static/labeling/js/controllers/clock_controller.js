@@ -1,6 +1,7 @@
 // Measures active time and keeps it in the form. A reload goes on where it was.
 import { Controller } from "../../vendor/stimulus.js";
 import { ActiveClock } from "../lib/clock.js";
+import { quietly } from "../lib/quietly.js";
 
 const SIGNS = ["pointermove", "pointerdown", "keydown", "wheel", "scroll", "touchmove"];
 
@@ -9,7 +10,7 @@ export default class extends Controller {
   static values = { key: String };
 
   connect() {
-    this.clock = new ActiveClock(Number(sessionStorage.getItem(this.key)) || 0);
+    this.clock = new ActiveClock(Number(quietly(() => sessionStorage.getItem(this.key))) || 0);
     for (const name of SIGNS) document.addEventListener(name, this.sign, { passive: true, capture: true });
     document.addEventListener("visibilitychange", this.look);
     window.addEventListener("blur", this.pause);
@@ -26,7 +27,7 @@ export default class extends Controller {
     window.removeEventListener("focus", this.look);
     window.removeEventListener("pagehide", this.pause);
     clearInterval(this.timer);
-    sessionStorage.removeItem(this.key);
+    quietly(() => sessionStorage.removeItem(this.key));
   }
 
   get key() {
@@ -47,6 +48,6 @@ export default class extends Controller {
   write() {
     const milliseconds = this.clock.at(performance.now());
     this.fieldTarget.value = (milliseconds / 1000).toFixed(1);
-    sessionStorage.setItem(this.key, milliseconds);
+    quietly(() => sessionStorage.setItem(this.key, milliseconds));
   }
 }

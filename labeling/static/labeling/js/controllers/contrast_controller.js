@@ -2,14 +2,13 @@
 import { Controller } from "../../vendor/stimulus.js";
 import { bind } from "../lib/bindings.js";
 import { canPaint, comparisonWords, paint, rangesOf, shownText } from "../lib/painting.js";
-import { LEAST, passages } from "../lib/passages.js";
 import { remember, remembered } from "../lib/remember.js";
 import { Saying } from "../lib/strip.js";
-import { differences } from "../lib/worddiff.js";
 
 const LONG = 30_000; // characters, from which on comparing takes so long that a word is due
 const KINDS = ["share", "differ"]; // what differs is seen where a passage that moved is both
 const OVER = { differ: "Differences are not marked any more.", share: "Nothing is dimmed any more." };
+const MISSED = { words: "Nothing is compared: a script could not be loaded. Ask for it again.", ranges: [] };
 const all = () => [...document.querySelectorAll("[data-candidate]")];
 const pinned = () => all().filter((card) => "pinned" in card.dataset);
 const compared = () => (pinned().length === 2 ? pinned() : all());
@@ -74,18 +73,22 @@ export default class extends Controller {
     if (pair.length !== 2) return { words: "To see what differs, pin two responses.", key: "P", ranges: [] };
     const maps = await this.read(pair, "differ");
     try {
+      const { differences } = await import("../lib/worddiff.js");
       const found = await differences(...maps.map((map) => map.tokens()));
       const written = pair.map((card) => card.querySelector(".candidate__raw").textContent);
       const words = comparisonWords(pair.map((card) => card.dataset.letter), written, found);
       return { words, ranges: rangesOf(maps, found.sides.map(({ runs }) => runs)) };
     } catch {
-      return { words: "Nothing is compared: a script could not be loaded. Ask for it again.", ranges: [] };
+      return MISSED;
     }
   }
 
   async share() {
     const cards = compared();
     const maps = await this.read(cards, "share");
+    const found = await import("../lib/passages.js").catch(() => null);
+    if (!found) return MISSED;
+    const { LEAST, passages } = found;
     const ranges = rangesOf(maps, passages(maps.map((map) => map.tokens())));
     const which = cards.length === 2 ? "both responses" : "two or more responses";
     const some = `Dimmed: passages of ${LEAST} words or more that stand in ${which}.`;

@@ -4,6 +4,7 @@ import * as form from "../lib/active.js";
 import * as cards from "../lib/cards.js";
 import { changesInWords, showDiff } from "../lib/diffview.js";
 import { asTyped, bestOfAll, fromDraft, isTyped, startFrom } from "../lib/editing.js";
+import { LONGEST } from "../lib/limits.js";
 import { plainText } from "../lib/plaintext.js";
 import { wordDiff } from "../lib/worddiff.js";
 import WriteController from "./write_controller.js";
@@ -123,7 +124,8 @@ export default class extends WriteController {
 
   async compare() {
     const { candidate, text } = this.state;
-    if (!candidate) return this.diffTarget.replaceChildren(), (this.changesTarget.textContent = "");
+    const unsaid = !candidate ? "" : text.length > 2 * LONGEST ? "too long to be compared" : null;
+    if (unsaid !== null) return this.diffTarget.replaceChildren(), (this.changesTarget.textContent = unsaid);
     try {
       const began = performance.now();
       const parts = await wordDiff(this.originals[candidate], text, { timeout: TIMEOUT });

@@ -5,10 +5,13 @@ import * as ahead from "../lib/ahead.js";
 import { announce } from "../lib/announce.js";
 import { bind } from "../lib/bindings.js";
 import { postFields } from "../lib/http.js";
+import { LARGEST_FORM, misfit } from "../lib/limits.js";
+import { codePoints } from "../lib/text.js";
 import { show } from "../lib/visit.js";
 
 const GLANCE = 500; // ms after a task came in which Enter cannot be meant for it, unless something else was pressed
 const PATIENCE = 30000; // ms for a submit
+const HERE = "Your answers are still on this page."; // whether they are kept beyond it is said beside the clock
 
 export default class extends Controller {
   static targets = ["form", "submit", "notice"];
@@ -55,15 +58,20 @@ export default class extends Controller {
     // The clock writes its time, the autosaver waits, and says so where there are two versions to choose from.
     const { defaultPrevented } = this.dispatch("submitting");
     if (defaultPrevented) return this.refuse("Not submitted: there are two versions of your answer. Choose one first.");
+    const misfits = this.misfits();
+    if (misfits.size) return this.point(({ id }) => misfits.get(id));
+    const fields = new URLSearchParams(new FormData(this.formTarget));
+    fields.set("ahead", ahead.lease());
+    if (fields.toString().length > LARGEST_FORM) {
+      return this.refuse("Not submitted: your answers together are too large to be sent. Make them shorter.");
+    }
     let response;
     let text;
     try {
-      const fields = new FormData(this.formTarget);
-      fields.set("ahead", ahead.lease());
       response = await postFields(this.formTarget.action, fields, { patience: PATIENCE });
       text = await response.text();
     } catch {
-      return this.refuse("It could not be sent: the network or the server does not answer. Your answers are kept here.");
+      return this.refuse(`It could not be sent: the network or the server does not answer. ${HERE}`);
     }
     const { ok, status } = response;
     const isJson = response.headers.get("Content-Type") === "application/json";
@@ -88,9 +96,9 @@ export default class extends Controller {
     }
     if (response.status === 422) return this.explain(html);
     if (out || response.status === 401) {
-      return this.refuse("You are logged out. Log in in another tab, then submit again: your answers are kept here.");
+      return this.refuse(`You are logged out. Log in in another tab, then submit again. ${HERE}`);
     }
-    this.refuse(`It was not taken (error ${response.status}). Your answers are kept here; try again in a moment.`);
+    this.refuse(`It was not taken (error ${response.status}). ${HERE} Try again in a moment.`);
   }
 
   // A newer draft is stored than the one that was submitted.
@@ -128,11 +136,24 @@ export default class extends Controller {
     announce(next ?? ended?.textContent.trim() ?? "");
   }
 
+  // What would not arrive as it stands here, by the place that says so.
+  misfits() {
+    const fields = [...this.formTarget.querySelectorAll("[data-question]:not([data-not-asked]) textarea[name]")];
+    const place = (field) => `error-${field.closest("[data-question]").dataset.question}`;
+    const found = fields.map((field) => [place(field), misfit(field.value, codePoints(field.value))]);
+    return new Map(found.filter(([, words]) => words));
+  }
+
   // The page with mistakes knows what is wrong; this one keeps cursor, history and scroll position.
   explain(html) {
     const page = new DOMParser().parseFromString(html, "text/html");
+    this.point(({ id }) => page.getElementById(id)?.textContent);
+  }
+
+  // Says at each question what is wrong there. `words(place)`: what is to stand in it, if anything.
+  point(words) {
     const places = [...this.formTarget.querySelectorAll("[data-question-error]")];
-    for (const place of places) place.textContent = page.getElementById(place.id)?.textContent ?? "";
+    for (const place of places) place.textContent = words(place) ?? "";
     const first = places.find((place) => place.textContent.trim());
     this.refuse(first ? "Not submitted: see the note at the question." : "Not submitted.");
     first?.scrollIntoView({ block: "center" });

@@ -3,12 +3,14 @@ import { Controller } from "../../vendor/stimulus.js";
 import { isActive } from "../lib/active.js";
 import { bind } from "../lib/bindings.js";
 import { postFields } from "../lib/http.js";
+import { LONGEST, number } from "../lib/limits.js";
+import { quietly } from "../lib/quietly.js";
 import { characters, codePoints, words } from "../lib/text.js";
 
 const REMEMBERED = "annotate:preview";
 const PAUSE = 300; // ms without typing before the preview follows
 
-const many = (number, one, more) => `${number.toLocaleString("en")} ${number === 1 ? one : more}`;
+const many = (count, one, more) => `${number(count)} ${count === 1 ? one : more}`;
 
 export default class extends Controller {
   static targets = ["text", "counts", "preview", "toggle"];
@@ -19,7 +21,7 @@ export default class extends Controller {
     if (this.hasToggleTarget) {
       this.toggleTarget.hidden = false;
       const fitting = matchMedia("(min-width: 64rem)").matches ? "open" : "closed";
-      this.previewTarget.hidden = (localStorage.getItem(REMEMBERED) ?? fitting) !== "open";
+      this.previewTarget.hidden = (quietly(() => localStorage.getItem(REMEMBERED)) ?? fitting) !== "open";
       this.toggleTarget.setAttribute("aria-pressed", this.previewing);
     }
     this.unbind = bind(...this.bindings());
@@ -56,7 +58,7 @@ export default class extends Controller {
 
   // What a text of so many code points comes to.
   answer(text, length) {
-    const fits = length >= this.minValue && (!this.maxValue || length <= this.maxValue);
+    const fits = length >= this.minValue && length <= (this.maxValue || LONGEST);
     return {
       value: text === "" ? null : { text },
       complete: fits || (!this.requiredValue && length === 0),
@@ -70,9 +72,11 @@ export default class extends Controller {
   }
 
   counts(text, length) {
+    // To count words in megabytes takes seconds, at every key.
+    if (length > LONGEST) return `${many(length, "character", "characters")} · at most ${number(this.maxValue || LONGEST)}`;
     const said = [many(words(text), "word", "words"), many(characters(text), "character", "characters")];
-    if (this.minValue > 1 && length < this.minValue) said.push(`at least ${this.minValue.toLocaleString("en")}`);
-    if (this.maxValue) said.push(`at most ${this.maxValue.toLocaleString("en")}`);
+    if (this.minValue > 1 && length < this.minValue) said.push(`at least ${number(this.minValue)}`);
+    if (this.maxValue) said.push(`at most ${number(this.maxValue)}`);
     return said.join(" · ");
   }
 
@@ -83,7 +87,7 @@ export default class extends Controller {
   toggle() {
     this.previewTarget.hidden = !this.previewTarget.hidden;
     this.toggleTarget.setAttribute("aria-pressed", this.previewing);
-    localStorage.setItem(REMEMBERED, this.previewing ? "open" : "closed");
+    quietly(() => localStorage.setItem(REMEMBERED, this.previewing ? "open" : "closed"));
     if (this.previewing) this.draw();
   }
 
@@ -91,6 +95,7 @@ export default class extends Controller {
     const text = this.textTarget.value;
     const place = this.previewTarget.querySelector(".prose");
     if (!text.trim()) return place.replaceChildren();
+    if (codePoints(text) > LONGEST) return (place.textContent = "The text is too long to be shown.");
     try {
       const response = await postFields(this.previewValue, { text });
       if (!response.ok || text !== this.textTarget.value) return;

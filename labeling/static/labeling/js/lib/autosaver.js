@@ -2,16 +2,18 @@
 // builds on. Knows neither the page nor the network: `send`, `store` and the timers are given to it.
 //
 // send({revision, answers}) → {status, body}; rejects when the network fails.
-// store: read() → record or null, write(record), remove().
+// store: read() → record or null, write(record) → whether it is kept, remove().
+// tell(state, detail): also told again when `kept` changes, whether this browser has a copy of what is newest here.
 // `lease`: what the answers are given under; revisions count on from one another only under the same one.
 // States: clean, unsaved, saving, saved, offline, out (logged out), refused, conflict, lost.
 
-import { canonical, same } from "./canonical.js";
+import { canonical, fingerprint, same, within } from "./canonical.js";
 
 const PAUSE = 800; // ms without typing before a save
-const LONGEST = 3000; // ms of typing without a pause before a save
+const LONGEST = 2000; // ms of typing without a pause before a save; with the way to the server within three seconds
 const SLOWEST = 30000; // ms between two tries while the network is away
 const SLOW = 3000; // ms; a save that is under way for longer may never arrive
+const TROUBLES = ["offline", "out", "refused", "lost", "conflict"]; // states in which the server does not get what is here
 
 export class Autosaver {
   constructor({ send, store, tell, lease, now = Date.now, after = setTimeout, cancel = clearTimeout }) {
@@ -20,9 +22,10 @@ export class Autosaver {
     this.answers = null;
     this.saved = null; // canonical text of what the server holds
     this.sent = null; // canonical text of what was sent last, whether or not an answer came
-    this.unsure = new Set(); // canonical texts that were sent since the server last answered: it may hold any of them
+    this.unsure = new Set(); // fingerprints of what was sent since the server last answered: it may hold any of them
     this.tries = 0;
     this.stopped = this.done = this.flying = this.apart = false;
+    this.kept = true;
     this.timer = this.waitingSince = this.theirs = this.flight = this.since = null;
   }
 
@@ -31,25 +34,31 @@ export class Autosaver {
     this.revision = revision;
     this.answers = answers;
     this.saved = canonical(answers);
+    this.savedAt = savedAt;
     const kept = this.store.read();
     if (!kept || same(kept.answers, answers)) {
-      this.store.remove();
-      this.become(revision ? "saved" : "clean", { at: savedAt });
+      this.rest();
       return null;
     }
-    this.sent = kept.sent;
-    if (kept.sent) this.unsure.add(kept.sent);
-    if ((kept.base >= revision && kept.lease === this.lease) || kept.sent === this.saved) {
+    this.unsure = new Set(kept.unsure);
+    if ((kept.base >= revision && kept.lease === this.lease) || this.unsure.has(fingerprint(this.saved))) {
       this.answers = kept.answers;
       this.become("unsaved");
       this.schedule();
       return kept.answers;
     }
+    const older = !(kept.at > Date.parse(savedAt ?? 0));
+    // A browser that is killed is late to write its copies to the disk: what came after them is on the server.
+    if (older && within(kept.answers, answers)) {
+      this.unsure.clear();
+      this.rest();
+      return null;
+    }
     // The server moved on without this copy: another tab or device. Show the newer one and offer the other.
     this.theirs = { revision, answers, saved_at: savedAt };
     this.mine = kept.answers;
     this.revision = kept.lease === this.lease ? kept.base : -1; // not theirs, before somebody chose
-    this.apart = !(kept.at > Date.parse(savedAt ?? 0));
+    this.apart = older;
     this.answers = this.apart ? answers : kept.answers;
     this.become("conflict", { mine: kept.answers, theirs: answers });
     return this.apart ? null : kept.answers;
@@ -57,7 +66,8 @@ export class Autosaver {
 
   // Before it has begun there is nothing to lose: a page that is swapped out at once must keep no empty copy.
   get dirty() {
-    return this.saved !== null && !this.done && canonical(this.answers) !== this.saved;
+    if (this.saved === null || this.done) return false;
+    return canonical(this.answers) !== this.saved || [...this.unsure].some((sent) => sent !== fingerprint(this.saved));
   }
 
   change(answers) {
@@ -74,15 +84,33 @@ export class Autosaver {
   keep() {
     // Where the page shows theirs, the copy is the only place that still has mine: what is typed into theirs waits.
     if (this.apart) return;
-    const { answers, lease, revision: base, sent } = this;
-    this.store.write({ answers, lease, base, at: this.now(), sent });
+    const { answers, lease, revision: base, unsure, kept } = this;
+    this.kept = this.store.write({ answers, lease, base, at: this.now(), unsure: [...unsure] });
+    if (this.kept !== kept && TROUBLES.includes(this.state)) this.become(this.state, this.detail);
+  }
+
+  // Everything is on the server: there is nothing to keep.
+  rest(detail = {}) {
+    this.forget();
+    this.become(this.revision ? "saved" : "clean", { at: this.savedAt, ...detail });
+  }
+
+  forget() {
+    this.store.remove();
+    this.kept = true;
   }
 
   schedule(wait = PAUSE) {
     this.waitingSince ??= this.now();
+    if (this.tries && this.timer !== null) return; // whoever types on must not put off the next try for ever
     const left = Math.max(0, LONGEST - (this.now() - this.waitingSince));
-    this.cancel(this.timer);
+    this.calm();
     this.timer = this.after(() => this.save(), this.tries ? this.backoff() : Math.min(wait, left));
+  }
+
+  calm() {
+    this.cancel(this.timer);
+    this.timer = null;
   }
 
   backoff() {
@@ -92,14 +120,19 @@ export class Autosaver {
   // Whether what is here stands nowhere else, and nothing says that it will soon.
   get endangered() {
     const slow = this.flying && this.now() - this.since > SLOW;
-    return this.dirty && (slow || ["offline", "out", "refused", "lost", "conflict"].includes(this.state));
+    const behind = this.flying && !this.kept && this.sent !== canonical(this.answers);
+    return this.dirty && (slow || behind || TROUBLES.includes(this.state));
   }
 
   // Saves now. `renew`: also when nothing changed, so that the lease is renewed.
   async save({ renew = false } = {}) {
-    this.cancel(this.timer);
+    this.calm();
     if (this.stopped || this.flying || this.saved === null || ["conflict", "lost"].includes(this.state)) return;
-    if (this.dirty || renew) await (this.flight = this.fly());
+    // Typed, and taken back before it was sent.
+    if (!this.dirty && !renew && !this.tries) return this.state === "unsaved" ? this.rest() : undefined;
+    // Answers that are refused renew no lease; those before them do.
+    const refused = renew && this.state === "refused";
+    await (this.flight = this.fly(refused ? JSON.parse(this.saved) : this.answers));
   }
 
   // Saves until everything is on the server, or it is clear that it does not get there.
@@ -110,14 +143,14 @@ export class Autosaver {
     while (open()) await this.save();
   }
 
-  async fly() {
-    const { answers, revision } = this;
+  async fly(answers) {
+    const { revision } = this;
     const text = canonical(answers);
     this.flying = true;
     this.since = this.now();
     this.waitingSince = null;
     this.sent = text;
-    this.unsure.add(text);
+    this.unsure.add(fingerprint(text));
     if (this.dirty) this.keep();
     if (!this.tries) this.become("saving");
     let reply = null;
@@ -139,6 +172,7 @@ export class Autosaver {
     if (status === 409 && body?.code === "stale_draft") return this.stale(body.draft);
     if (status === 409) return this.become("lost", { detail: body?.detail });
     if (status === 401 || status === 403) return this.again("out");
+    this.unsure.delete(fingerprint(text));
     this.become("refused", { detail: body?.errors?.[0]?.message ?? body?.detail });
   }
 
@@ -146,14 +180,14 @@ export class Autosaver {
     this.tries = 0;
     this.revision = body.revision;
     this.saved = text;
+    this.savedAt = body.saved_at;
     this.unsure.clear();
     if (this.dirty) {
       this.keep();
       this.become("unsaved", { expires: body.expires_at });
       this.schedule();
     } else {
-      this.store.remove();
-      this.become("saved", { at: body.saved_at, expires: body.expires_at });
+      this.rest({ expires: body.expires_at });
     }
   }
 
@@ -167,9 +201,11 @@ export class Autosaver {
   // from a request whose answer was lost on the way, or another tab only renewed it. Else both are told, to choose from.
   contest(stored) {
     const theirs = canonical(stored.answers);
-    if (this.unsure.has(theirs) || [this.saved, canonical(this.answers)].includes(theirs)) {
+    if (this.unsure.has(fingerprint(theirs)) || [this.saved, canonical(this.answers)].includes(theirs)) {
       this.revision = stored.revision;
       this.saved = theirs;
+      this.savedAt = stored.saved_at;
+      this.unsure.clear(); // any that comes yet builds on an older revision
       return true;
     }
     this.theirs = stored;
@@ -194,6 +230,7 @@ export class Autosaver {
     this.tries = 0;
     this.revision = this.theirs.revision;
     this.saved = canonical(this.theirs.answers);
+    this.savedAt = this.theirs.saved_at;
     this.answers = choice === "mine" ? this.mine : theirs;
     this.unsure.clear();
     this.become("unsaved");
@@ -201,8 +238,7 @@ export class Autosaver {
       this.keep();
       this.save();
     } else {
-      this.store.remove();
-      this.become("saved", { at: this.theirs.saved_at });
+      this.rest();
     }
     return this.answers;
   }
@@ -216,8 +252,8 @@ export class Autosaver {
   stop({ done = false } = {}) {
     this.stopped = true;
     this.done ||= done;
-    this.cancel(this.timer);
-    if (this.done) this.store.remove();
+    this.calm();
+    if (this.done) this.forget();
     else if (this.dirty) this.keep();
   }
 
@@ -228,6 +264,7 @@ export class Autosaver {
 
   become(state, detail = {}) {
     this.state = state;
+    this.detail = detail;
     this.tell(state, detail);
   }
 }

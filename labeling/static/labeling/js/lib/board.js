@@ -1,7 +1,15 @@
 // The order so far, at the foot of the page: a column for each place, a tray for what has none. Letters can be dragged.
 
 let loading = null;
-const sortable = () => (loading ??= import("../../vendor/sortable.js").then(() => globalThis.Sortable));
+
+// Null where it does not come: then the buttons on the cards do it, and the next task asks for it again.
+function sortable() {
+  loading ??= import("../../vendor/sortable.js").then(
+    () => globalThis.Sortable,
+    () => (loading = null),
+  );
+  return loading;
+}
 
 export class Board {
   // drop(key, place): a letter was dragged there (0: to the tray). pick(key): it was pressed.
@@ -11,17 +19,22 @@ export class Board {
     element.hidden = false;
     this.lists = [...element.querySelectorAll("[data-place]")];
     element.addEventListener("click", this.press);
-    sortable().then((Sortable) => {
-      if (this.closed) return;
-      this.sortables = this.lists.map((list) =>
-        Sortable.create(list, { group: element.dataset.rankBoard, sort: false, animation: 120, onEnd: this.dragged }),
-      );
-    });
+    // Whoever works by keys alone needs nothing that drags.
+    if (loading) this.makeDraggable();
+    else document.addEventListener("pointerover", this.makeDraggable, { once: true });
   }
+
+  makeDraggable = async () => {
+    const Sortable = await sortable();
+    if (!Sortable || this.closed) return;
+    const options = { group: this.element.dataset.rankBoard, sort: false, animation: 120, onEnd: this.dragged };
+    this.sortables = this.lists.map((list) => Sortable.create(list, options));
+  };
 
   close() {
     this.closed = true;
     this.element?.removeEventListener("click", this.press);
+    document.removeEventListener("pointerover", this.makeDraggable);
     for (const one of this.sortables) one.destroy();
   }
 

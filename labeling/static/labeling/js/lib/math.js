@@ -1,4 +1,5 @@
-// Draws math with KaTeX, which is loaded only where there is some. A formula that would be too much for a browser stays
+// Draws math with KaTeX, which weighs as much as a page does: it is loaded only where there is some, and after the page
+// has come with all that it needs; until then a formula stands as it was written. A formula that would be too much for a browser stays
 // as it was written: elements many hundred deep inside each other bring the whole tab down.
 
 const LONGEST = 5000; // characters of one formula
@@ -10,7 +11,14 @@ const OPTIONS = { throwOnError: true, trust: false, strict: "ignore", maxSize: 2
 
 let loading = null;
 
-function load() {
+const pageIsThere = () =>
+  new Promise((there) => {
+    if (document.readyState === "complete") there();
+    else window.addEventListener("load", there, { once: true });
+  });
+
+async function load() {
+  await pageIsThere();
   const link = document.createElement("link");
   link.rel = "stylesheet";
   link.href = document.querySelector("meta[name=math-styles]").content;
@@ -56,7 +64,8 @@ function draw(katex, element, room) {
 export async function drawMath(root) {
   const found = [...root.querySelectorAll(":is(.math-inline, .math-block):not([data-tex], .math-wrong)")];
   if (!found.length) return;
-  loading ??= load();
+  loading ??= load().catch(() => (loading = null));
   const katex = await loading;
+  if (!katex) return; // the network is away: formulas stay as they were written
   found.reduce((room, element) => draw(katex, element, room), ROOM);
 }

@@ -1,15 +1,9 @@
 // The copy of a draft in this browser. A full or forbidden storage must not stop the work: then there is no copy.
 
+import { quietly } from "./quietly.js";
+
 const PREFIX = "annotate:draft:";
 const KEPT = 30 * 86400000; // ms; what nobody came back for
-
-function quietly(run) {
-  try {
-    return run();
-  } catch {
-    return null;
-  }
-}
 
 // `own`: what this page came for, which is as old as it likes; the clock of the device may be wrong.
 function sweep(own) {
@@ -31,7 +25,12 @@ export function draftStore(name) {
       found = quietly(() => localStorage.getItem(key));
       return quietly(() => JSON.parse(found));
     },
-    write: (record) => quietly(() => localStorage.setItem(key, JSON.stringify({ ...record, tab }))),
+    // Whether there is a copy now. One that was there before stays where there is no room for a newer one.
+    write: (record) =>
+      quietly(() => {
+        localStorage.setItem(key, JSON.stringify({ ...record, tab }));
+        return true;
+      }) ?? false,
     remove() {
       quietly(() => {
         const text = localStorage.getItem(key);

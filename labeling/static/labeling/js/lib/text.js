@@ -1,5 +1,6 @@
 // Counting as people count: an emoji or an accented letter is one character, whatever it is made of.
 const graphemes = new Intl.Segmenter(undefined, { granularity: "grapheme" });
+const PAIRS = /[\ud800-\udbff][\udc00-\udfff]/g;
 const wordsOf = new Intl.Segmenter(undefined, { granularity: "word" });
 
 export function characters(text) {
@@ -15,4 +16,7 @@ export function words(text) {
 }
 
 // As the server measures lengths: code points of the text without the white space around it.
-export const codePoints = (text) => [...text.trim()].length;
+export function codePoints(text) {
+  const trimmed = text.trim();
+  return trimmed.length - (trimmed.match(PAIRS)?.length ?? 0);
+}

@@ -4,17 +4,19 @@ const clockTime = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: 
 
 export const atTime = (moment) => clockTime.format(new Date(moment));
 
-export function saying(state, { at, detail } = {}) {
+export function saying(state, { at, detail, kept = true } = {}) {
+  const where = kept ? "kept here" : "kept nowhere: copy it";
+
   const words = {
     clean: "",
     unsaved: "not saved yet",
     saving: "saving …",
     saved: at ? `saved ${atTime(at)}` : "saved",
-    offline: "offline, kept here",
-    out: "logged out, kept here: log in in another tab",
+    offline: `offline, ${where}`,
+    out: kept ? `logged out, ${where}: log in in another tab` : `logged out, ${where}`,
     refused: `not saved: ${detail ?? "the server refused it"}`,
     conflict: "two versions: choose one",
-    lost: "kept here only",
+    lost: kept ? "kept here only" : where,
   };
   return words[state];
 }
