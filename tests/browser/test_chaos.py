@@ -119,11 +119,13 @@ class Device:
 
     def come_back(self) -> None:
         """Opens what was killed again."""
-        if self.process.is_running() and self.process.status() != psutil.STATUS_ZOMBIE:
+        try:
+            if not self.process.is_running() or self.process.status() == psutil.STATUS_ZOMBIE:
+                raise Error("It was killed.")
             with contextlib.suppress(Error):
                 self.page.close()
             self.page = self.watched(self.context.new_page())
-        else:
+        except (Error, psutil.NoSuchProcess):  # it may have been killed and not be gone yet
             with contextlib.suppress(Error):
                 self.context.close()
             self.start()
