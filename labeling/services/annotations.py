@@ -7,10 +7,9 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, OperationalError, transaction
-from django.db.models import Max
+from django.db import transaction
+from django.db.models import Max, Q
 from django.utils import timezone
-from psycopg.errors import DeadlockDetected
 from psycopg.types.json import Jsonb
 
 from labeling import questions
@@ -19,7 +18,7 @@ from labeling.models import Annotation, Draft, QueueState, Slot, SlotState, Task
 from labeling.prepared import Statement
 from labeling.selectors import annotations as reads
 from labeling.selectors import slots as slot_reads
-from labeling.services import events, projects, slots
+from labeling.services import events, locks, projects, slots
 
 # How long a submit can be taken back, and how long the request for it may take.
 UNDO = timedelta(seconds=30)
@@ -153,29 +152,18 @@ def _current(slot: Slot) -> Annotation:
     return found
 
 
+@transaction.atomic
 def undo(slot: Slot, *, lease: str | uuid.UUID, by: User) -> Slot:
     """Takes a submit back within its first moments: the slot is in hand again under a new lease, its answers a draft.
 
     What is in hand meanwhile is kept for after it. The annotation stays as a record, marked undone. Raises LeaseLost,
     or Conflict when it is too late: the time is over, the answers were corrected since, or the queue is closed.
     """
-    for _ in range(3):
-        try:
-            with transaction.atomic():
-                return _undo(slot, lease, by=by)
-        except IntegrityError:
-            # The same person took another slot in hand at this very moment: it is put aside at the next try.
-            continue
-        except OperationalError as error:
-            # It locks two tasks. Two people who undo on the same two, each the other way round, wait for one another.
-            if not isinstance(error.__cause__, DeadlockDetected):
-                raise
-    raise Conflict("You take tasks somewhere else at this moment. Try again.")
-
-
-def _undo(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
-    # It moves two slots of one person: one undo at a time, so that two never wait for each other.
-    User.objects.select_for_update(no_key=True).get(pk=by.pk)
+    locks.take_turn(slot.queue_id, by.pk)
+    # All that it writes, in the order in which everybody locks several: slots, then tasks, each by their ids.
+    mine = Slot.objects.filter(Q(pk=slot.pk) | Q(pk__in=Slot.objects.held_by(by.pk).filter(queue=slot.queue_id)))
+    task_ids = list(mine.select_for_update(no_key=True).order_by("pk").values_list("task", flat=True))
+    list(Task.objects.select_for_update(no_key=True).filter(pk__in=task_ids).order_by("pk"))
     slot = slots.locked(slot, lease, by=by)
     if slot.state != SlotState.SUBMITTED or slot.finished_at is None:
         raise Conflict(f"There is nothing to take back: this task is {slot.state}.")
@@ -199,9 +187,7 @@ def _undo(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
     slot.save()
     # A correction that was begun meanwhile is the newer text: it stays.
     Draft.objects.get_or_create(slot=slot, annotator=by, defaults={"answers": annotation.answers, "saved_at": now})
-    task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
-    if task.state == TaskState.DONE:
-        Task.objects.filter(pk=task.pk).update(state=TaskState.OPEN)
+    Task.objects.filter(pk=slot.task_id, state=TaskState.DONE).update(state=TaskState.OPEN)
     events.record("annotation.undone", annotation, by=by, project=slot.queue.project, slot=slot.pk)
     return slot
 

@@ -364,6 +364,9 @@ def _changeable(changed: _Changed, tally: Tally) -> _Changed:
         "SELECT id FROM labeling_prompt WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
         _list(stood.id for stood, _ in changed),
     )
+    # All at once, and before they are judged: somebody may be taking one at this moment.
+    tasks = Task.objects.filter(prompt__in=[stood.id for stood, _ in changed])
+    seats.hold(list(tasks.values_list("pk", flat=True)))
     rewritten = [stood.id for stood, row in changed if stood.content_hash != row.content_hash]
     worked_on = _worked_on(rewritten)
     kept = [pair for pair in changed if pair[0].id not in worked_on]
@@ -381,9 +384,8 @@ def _worked_on(prompt_ids: list[int]) -> set[int]:
     """Which of these prompts somebody has taken or has a draft on."""
     if not prompt_ids:
         return set()
-    # Locked before they are judged: somebody may be taking one at this moment.
-    slots = Slot.objects.select_for_update(of=("self",)).filter(task__prompt__in=prompt_ids).order_by("pk")
-    found = {prompt for prompt, state in slots.values_list("task__prompt", "state") if state != SlotState.OPEN}
+    taken = Slot.objects.filter(task__prompt__in=prompt_ids).exclude(state=SlotState.OPEN)
+    found = set(taken.values_list("task__prompt", flat=True))
     drafts = Draft.objects.filter(slot__task__prompt__in=prompt_ids)
     return found | set(drafts.values_list("slot__task__prompt", flat=True))
 

@@ -234,8 +234,8 @@ TAKE = Statement(written(), slot=Slot)
 def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] | None:
     """Leases the next seat for a person: its slot, and whether a draft of theirs lies in another seat of the task.
 
-    None where there is none, or where they may take none. Raises IntegrityError when the same person asks twice at
-    once. Call it in a transaction.
+    None where there is none, or where they may take none. Call it in a transaction that holds the person's turn
+    (labeling.services.locks).
     """
     now = timezone.now()
     parameters = {

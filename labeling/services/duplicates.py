@@ -29,7 +29,7 @@ from labeling.models import (
     User,
     WorkState,
 )
-from labeling.services import background, events, tasks
+from labeling.services import background, events, seats, tasks
 from labeling.text import canonical_json, normalised
 
 LIKENESSES = (90, 80, 70)
@@ -113,7 +113,9 @@ def thin(group: DuplicateGroup, *, retire: Sequence[int] | None = None, by: User
                 raise Invalid("Choose prompts of this group.", errors=[Fault("retire", "Tick at least one of them.")])
         open_ones = Task.objects.filter(prompt__in=chosen.values("prompt")).exclude(state=TaskState.RETIRED)
         left = open_ones.count()
-        for task in open_ones.order_by("pk")[:MOST_RETIRED]:
+        now = list(open_ones.order_by("pk")[:MOST_RETIRED])
+        seats.hold([task.pk for task in now])  # all at once: one after the other, each would wait with the last in hand
+        for task in now:
             tasks.retire(task, by=by, reason="duplicate")
             left -= 1
         if left == 0:

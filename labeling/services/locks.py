@@ -45,7 +45,9 @@ def try_follow(queue_id: int) -> bool:
 
 
 def take_turn(queue_id: int, annotator_id: int) -> None:
-    """For whoever takes a seat: one call of a person in a queue at a time, each of which sees what the last one took.
+    """For whoever takes a seat, or a submit back: one call of a person in a queue at a time.
+
+    Each sees what the last one did.
 
     Call it before any look at what the person holds.
     """

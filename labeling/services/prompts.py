@@ -8,7 +8,7 @@ from django.db import connection
 from django.utils import timezone
 
 from labeling.models import Candidate, CandidateOrigin, Draft, Project, Prompt, Slot, SlotState, Task, TaskState
-from labeling.services import queues
+from labeling.services import queues, seats
 from labeling.services.imports import ImportReport, import_lines
 from labeling.text import sha256
 
@@ -87,8 +87,8 @@ def retire(candidate: Candidate) -> None:
     candidate.save(update_fields=["retired_at"])
     showing = Task.objects.filter(prompt=candidate.prompt_id, candidate_ids__contains=[candidate.pk])
     # Locked before they are judged: somebody may be taking one at this moment.
-    slots = Slot.objects.select_for_update(of=("self",)).filter(task__in=showing).order_by("pk")
-    begun = {task for task, state in slots.values_list("task_id", "state") if state != SlotState.OPEN}
+    seats.hold(list(showing.values_list("pk", flat=True)))
+    begun = set(Slot.objects.filter(task__in=showing).exclude(state=SlotState.OPEN).values_list("task_id", flat=True))
     begun |= set(Draft.objects.filter(slot__task__in=showing).values_list("slot__task_id", flat=True))
     showing.exclude(pk__in=begun).exclude(state=TaskState.RETIRED).delete()
     _recount([candidate.prompt_id])

@@ -6,13 +6,14 @@ transaction of its own: nobody who takes or submits waits for it, and a step tha
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Sequence
-from typing import Any
 
 from django.db import connection, transaction
 from django.db.models import Q, QuerySet
 
+from labeling.errors import Conflict
 from labeling.models import Project, Prompt, Queue, QueueState, Task
 from labeling.services import claims, events, locks, slots
 
@@ -115,16 +116,25 @@ WITH opened AS (
 
 # Slots before their tasks, as everybody locks them: whoever submits holds their slot, and comes for the task then.
 _LOCK_SEATS = """
-SELECT count(*) FROM (
-    SELECT id FROM labeling_slot WHERE task_id = ANY(%(tasks)s) AND state IN ('open', 'leased') ORDER BY id FOR UPDATE
-) locked
+SELECT id FROM labeling_slot WHERE task_id = ANY(%(tasks)s) AND state IN ('open', 'leased') ORDER BY id FOR UPDATE
 """
 
 _LOCK_TASKS = """
-SELECT count(*) FROM (
-    SELECT id FROM labeling_task WHERE id = ANY(%(tasks)s) ORDER BY id FOR NO KEY UPDATE
-) locked
+SELECT id FROM labeling_task WHERE id = ANY(%(tasks)s) ORDER BY id FOR NO KEY UPDATE
 """
+
+# Seats that opened, or came back into somebody's hands, while the others were waited for: locked too, without waiting.
+# How many of them somebody holds at this moment.
+_MISSED = """
+WITH new AS MATERIALIZED (
+    SELECT id FROM labeling_slot
+    WHERE task_id = ANY(%(tasks)s) AND state IN ('open', 'leased') AND id <> ALL(%(seats)s::bigint[])
+), got AS (
+    SELECT id FROM labeling_slot WHERE id IN (SELECT id FROM new) FOR UPDATE SKIP LOCKED
+)
+SELECT (SELECT count(*) FROM new) - (SELECT count(*) FROM got)
+"""
+_TRIES = 20
 
 _SET_OVERLAP = """
 UPDATE labeling_task t SET overlap = q.overlap FROM labeling_queue q
@@ -194,10 +204,36 @@ def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequ
     return int(row[0]) if row else 0
 
 
+def hold(task_ids: Sequence[int]) -> None:
+    """Locks tasks with all their seats that are open or in somebody's hands, until the transaction ends.
+
+    Whoever takes, submits or skips one of them at this moment goes first, and is seen by what follows. Call it in a
+    transaction that holds no slot and no task yet. Raises Conflict where others are always quicker.
+    """
+    for _ in range(_TRIES):
+        with contextlib.suppress(_MissedError), transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute(_LOCK_SEATS, {"tasks": list(task_ids)})
+            seats = [row[0] for row in cursor.fetchall()]
+            cursor.execute(_LOCK_TASKS, {"tasks": list(task_ids)})
+            cursor.execute(_MISSED, {"tasks": list(task_ids), "seats": seats})
+            row = cursor.fetchone()
+            if row and row[0]:
+                # Its holder may want the task next, and would wait for this transaction, which would wait for them.
+                raise _MissedError
+            return
+    raise Conflict("Others work on these tasks at this moment. Try again.")
+
+
+class _MissedError(Exception):
+    """A seat opened and is held by somebody: let go of everything, and begin again."""
+
+
 def place_again(task_ids: Sequence[int]) -> None:
-    """Gives the seats of tasks the priority, place and language that their prompts, batches and queues say now."""
+    """Gives the seats of tasks the priority, place and language that their prompts, batches and queues say now.
+
+    Call it with the tasks under `hold`.
+    """
     with connection.cursor() as cursor:
-        cursor.execute(_LOCK_SEATS, {"tasks": list(task_ids)})
         cursor.execute(_PLACE_SEATS, {"tasks": list(task_ids)})
 
 
@@ -252,14 +288,11 @@ def _open_step(queue: Queue, start: int) -> None:
 def _follow_step(queue: Queue, start: int) -> None:
     found = Task.objects.filter(queue=queue, pk__gte=start).order_by("pk")
     task_ids = list(found.values_list("pk", flat=True)[:STEP])
+    hold(task_ids)
+    if queue.following_overlap:
+        _follow_overlap(queue, task_ids)
     with connection.cursor() as cursor:
-        parameters: dict[str, Any] = {"tasks": task_ids}
-        # Whoever takes or finishes at this moment holds the rows: they go first, and are seen by what follows.
-        for statement in (_LOCK_SEATS, _LOCK_TASKS):
-            cursor.execute(statement, parameters)
-        if queue.following_overlap:
-            _follow_overlap(queue, task_ids)
-        cursor.execute(_PLACE_SEATS, parameters)
+        cursor.execute(_PLACE_SEATS, {"tasks": task_ids})
     queue.following_from = task_ids[-1] + 1 if len(task_ids) == STEP else None
     queue.following_overlap = queue.following_overlap and queue.following_from is not None
     queue.save(update_fields=["following_from", "following_overlap"])

@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid
 from labeling.models import Queue, SkipReason, Slot, SlotState, Task, TaskState, User
-from labeling.services import claims, events, locks, slots, tasks
+from labeling.services import claims, events, locks, seats, slots, tasks
 from labeling.text import unfit_text
 
 
@@ -27,9 +27,12 @@ def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", 
     comment = comment or ""
     if not isinstance(comment, str) or len(comment) > 5000 or unfit_text(comment):
         raise Invalid("The comment is not usable.", errors=[Fault("comment", "Give text of at most 5000 characters.")])
-    project_id = Slot.objects.values_list("queue__project", flat=True).filter(pk=slot.pk).first()
-    if project_id is not None:
-        locks.share_queues(project_id)  # a rule may open a task elsewhere, and this is the first of all locks
+    stood = Slot.objects.select_related("queue").filter(pk=slot.pk).first()
+    rule = stood.queue.skip_rules.get(reason) if stood is not None else None
+    if stood is not None and rule:
+        # The rule may close the task, and open one elsewhere: what that locks comes before the slot.
+        locks.share_queues(stood.queue.project_id)
+        seats.hold([stood.task_id])
     slot = slots.locked(slot, lease, by=by)
     if slot.state == SlotState.SKIPPED:
         return slot
@@ -41,7 +44,8 @@ def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", 
     slot.save(update_fields=["state", "ahead", "skip_reason", "skip_comment", "finished_at"])
     _open_fresh_seat(slot)
     events.record("slot.skipped", slot, by=by, project=slot.queue.project, reason=reason)
-    _apply_rule(slot)
+    if rule:
+        _apply(rule, slot)
     return slot
 
 
@@ -69,16 +73,13 @@ def _open_fresh_seat(slot: Slot) -> None:
         )
 
 
-def _apply_rule(slot: Slot) -> None:
+def _apply(rule: dict[str, Any], slot: Slot) -> None:
     """What the queue's rule for the reason of a skip says: another person, another queue, or nobody any more."""
-    rule = slot.queue.skip_rules.get(slot.skip_reason)
-    if not rule:
-        return
     same = Slot.objects.filter(task=slot.task_id, state=SlotState.SKIPPED, skip_reason=slot.skip_reason)
     if same.count() < rule["after"]:
         return
     words = f"skipped {rule['after']} times: {SkipReason(slot.skip_reason).label}"
-    target = Queue.objects.filter(pk=rule.get("queue"), project=slot.queue.project_id).first()
+    target = Queue.objects.filter(pk=rule.get("queue") or 0, project=slot.queue.project_id).first()
     if rule["then"] == "queue" and target is not None:
         tasks.move(slot.task, to=target, by=None, reason=words)
     elif rule["then"] == "retire":

@@ -6,7 +6,7 @@ import uuid
 from datetime import timedelta
 from typing import Any
 
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
@@ -32,7 +32,7 @@ from labeling.services.queue_settings import is_within_hours
 
 _MINE = Statement(
     "SELECT {slot} FROM labeling_slot slot WHERE slot.queue_id = %(queue)s AND slot.annotator_id = %(annotator)s"
-    " AND slot.state = 'leased' FOR NO KEY UPDATE",
+    " AND slot.state = 'leased' ORDER BY slot.id FOR NO KEY UPDATE",  # in the order in which all lock several
     slot=Slot,
 )
 _LOCKED = Statement(
@@ -81,6 +81,7 @@ def held(queue: Queue, *, by: User) -> Slot | None:
     return Slot.objects.in_hand_of(by.pk).filter(queue=queue).first()
 
 
+@transaction.atomic
 def take_next(queue: Queue, *, by: User) -> Slot | None:
     """The slot that the person has in hand in this queue already, with its lease renewed; or the one that was kept for
     after it; or the next one there is.
@@ -88,35 +89,23 @@ def take_next(queue: Queue, *, by: User) -> Slot | None:
     None when there is nothing for this person now: nothing open that they have not seen, or the queue is paused
     or closed. What someone holds in a paused queue they may finish.
     """
-    for _ in range(2):
-        try:
-            with transaction.atomic():
-                locks.take_turn(queue.pk, by.pk)
-                mine = {slot.ahead: slot for (slot,) in _MINE.all(queue=queue.pk, annotator=by.pk)}
-                for slot in mine.values():
-                    slot.queue = queue
-                return _renewed(queue, mine) or _brought_up(queue, mine, by=by) or _lease_next(queue, by=by)
-        except IntegrityError:
-            # The same person took a submit back at this very moment: that is in hand now, and the next look finds it.
-            continue
-    return held(queue, by=by)
+    locks.take_turn(queue.pk, by.pk)
+    mine = {slot.ahead: slot for (slot,) in _MINE.all(queue=queue.pk, annotator=by.pk)}
+    for slot in mine.values():
+        slot.queue = queue
+    return _renewed(queue, mine) or _brought_up(queue, mine, by=by) or _lease_next(queue, by=by)
 
 
+@transaction.atomic
 def take_ahead(queue: Queue, *, by: User) -> Slot | None:
     """A slot for after the one in hand, kept for a short time: the one kept already, its lease renewed, or the next.
 
     `take_next` gives it out once nothing is in hand. None where nothing is in hand, or nothing is left.
     """
+    locks.take_turn(queue.pk, by.pk)
     if queue.most_in_hand < 2 or not gives_out(queue) or held(queue, by=by) is None:
         return None
-    for _ in range(2):
-        try:
-            with transaction.atomic():
-                locks.take_turn(queue.pk, by.pk)
-                return _renew_ahead(queue, by=by) or _lease_next(queue, by=by, ahead=True)
-        except IntegrityError:
-            continue  # The same person took a submit back at this very moment, and what was in hand is kept.
-    return _kept(queue, by=by).first()
+    return _renew_ahead(queue, by=by) or _lease_next(queue, by=by, ahead=True)
 
 
 @transaction.atomic

@@ -13,6 +13,8 @@ from labeling.services import claims, events, locks, seats, slots
 
 
 def _locked(task: Task) -> Task:
+    """The task as it stands, locked with all its seats."""
+    seats.hold([task.pk])
     return Task.objects.select_for_update(of=("self",), no_key=True).select_related("queue__project").get(pk=task.pk)
 
 
@@ -25,14 +27,7 @@ def retire(task: Task, *, by: User | None, reason: str = "") -> Task:
     task = _locked(task)
     if task.state == TaskState.RETIRED:
         return task
-    # Whoever takes one at this moment goes first, and keeps it.
-    free = list(
-        Slot.objects.select_for_update()
-        .filter(task=task, state=SlotState.OPEN)
-        .order_by("pk")
-        .values_list("pk", flat=True)
-    )
-    drafts = slots.close_seats(free)
+    drafts = slots.close_seats(list(Slot.objects.filter(task=task, state=SlotState.OPEN).values_list("pk", flat=True)))
     task.state = TaskState.RETIRED
     task.save(update_fields=["state"])
     events.record("task.retired", task, by=by, project=task.queue.project, reason=reason, drafts=drafts)
@@ -70,7 +65,7 @@ def hand(task: Task, *, to: User, by: User) -> Slot:
         raise Invalid(f"{to} has met this task already.", errors=[Fault("to", "Nobody meets a task twice.")])
     if Slot.objects.filter(task=task, reserved_for=to, state=SlotState.OPEN).exists():
         raise Conflict(f"{to} gets this task already.")
-    free = Slot.objects.select_for_update(of=("self",)).filter(task=task, state=SlotState.OPEN).order_by("seat")
+    free = Slot.objects.filter(task=task, state=SlotState.OPEN).order_by("seat")
     slot = free.filter(reserved_for=None).first() or free.first()
     if slot is None:
         raise Conflict("No seat of this task is free. Release one, or ask for one answer more.")

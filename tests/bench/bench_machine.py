@@ -1,4 +1,4 @@
-"""The long form of the state machine of queues: `python -m tests.bench.bench_machine --examples 500 --seed 7`.
+"""The long form of the state machine of queues: `python -m tests.bench.bench_machine --examples 60 --seed 7`.
 
 It measures no speed: it looks for an order of steps that breaks a promise, other ones with each seed. Where it finds
 one, it prints the shortest that it can make of it, and ends with 1.
@@ -12,16 +12,16 @@ import random
 import subprocess
 import sys
 import time
+from pathlib import Path
 
-from annotate.environment import ROOT
-
+ROOT = Path(__file__).parents[2]
 TEST = "tests/labeling/services/test_machine.py"
 
 
 def main() -> None:
     """Runs the test as long as it is told to."""
     parser = argparse.ArgumentParser(description="Look for steps that break a promise of a queue.")
-    parser.add_argument("--examples", type=int, default=500, help="queues; each lives through a hundred steps at most")
+    parser.add_argument("--examples", type=int, default=60, help="queues; each lives through a hundred steps at most")
     parser.add_argument("--seed", type=int, default=random.randrange(2**31))
     options = parser.parse_args()
     print(f"{options.examples:,} queues, seed {options.seed}", flush=True)

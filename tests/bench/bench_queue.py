@@ -109,24 +109,25 @@ def _service(queue_id: int, user_id: int, number: int, ready: Any, over: Any, re
 
     queue, user = Queue.objects.select_related("project").get(pk=queue_id), User.objects.get(pk=user_id)
 
-    def take() -> float:
+    def take() -> float | None:
         begun = time.perf_counter()
         slot = slots.take_next(queue, by=user)
         took = time.perf_counter() - begun
         if slot is None:
-            raise SystemExit("the queue ran empty")
+            return None
         with connection.cursor() as cursor:
             cursor.execute("UPDATE labeling_slot SET state = 'submitted', finished_at = now() WHERE id = %s", [slot.pk])
         return took
 
     first = take()
     for _ in range(20):
-        take()
+        if take() is None:
+            raise SystemExit("there are too few tasks")
     ready.wait()
     taken: list[float] = []
-    # At least so many, and until what happens meanwhile is over.
-    while len(taken) < number or not over.is_set():
-        taken.append(take())
+    # At least so many, and until what happens meanwhile is over; or until there are no more.
+    while (len(taken) < number or not over.is_set()) and (took := take()) is not None:
+        taken.append(took)
     results.put((user_id, first, taken))
 
 
@@ -189,6 +190,7 @@ class Table:
 
     floor: float = 0.0  # of p99, in milliseconds
     small: float = 0.0
+    scene: str = ""  # what a row that begins with dots goes on with
     over: list[str] = field(default_factory=list)
 
     def head(self) -> None:
@@ -200,8 +202,11 @@ class Table:
         ratio = f"{p99 / self.floor:11.1f}" if self.floor else f"{'':11}"
         limits = [limit for limit in (most, FLAT * self.small if most == MOST and self.small else None) if limit]
         over = bool(limits) and p99 > min(limits)
+        if not name.startswith("…"):
+            self.scene = name.partition(":")[0]
         if over:
-            self.over.append(f"{name}: p99 {p99:.1f} ms, at most {min(limits):.1f}")
+            where = name if name.startswith(self.scene) else f"{self.scene} {name}"
+            self.over.append(f"{where}: p99 {p99:.1f} ms, at most {min(limits):.1f}")
         print(
             f"{name:56} {1000 * statistics.median(taken):8.2f} {percentile(taken, 95):8.2f} {p99:8.2f} "
             f"{1000 * max(taken):9.1f} {1000 * first:9.1f}  {ratio}  {len(taken):6,}{'   OVER' if over else ''}",
@@ -287,9 +292,7 @@ class Bench:
 
     def run(self, name: str, queue: Any, people: list[int], meanwhile: Callable[[], None] | None = None) -> float:
         """All takers in one row."""
-        found = self._found(queue, people, meanwhile)
-        taken = [one for _, _, some in found for one in some]
-        return self.table.row(name, taken, first=max(first for _, first, _ in found), most=MOST)
+        return self._row(name, self._found(queue, people, meanwhile), changing=meanwhile is not None)
 
     def ahead(self, name: str, queue: Any, meanwhile: Callable[[], None] | None = None) -> None:
         """Those who are far ahead in one row, and the others in the next."""
@@ -297,9 +300,12 @@ class Bench:
         found = self._found(queue, people, meanwhile)
         for words, some in (("", found[:AHEAD]), (": the others", found[AHEAD:])):
             if some:
-                taken = [one for _, _, each in some for one in each]
-                most = MOST_CHANGING if meanwhile else MOST
-                self.table.row(name + words, taken, first=max(first for _, first, _ in some), most=most)
+                self._row(name + words, some, changing=meanwhile is not None)
+
+    def _row(self, name: str, found: list[tuple[int, float, list[float]]], *, changing: bool) -> float:
+        taken = [one for _, _, each in found for one in each]
+        most = MOST_CHANGING if changing else MOST
+        return self.table.row(name, taken, first=max(first for _, first, _ in found), most=most)
 
     def _found(
         self, queue: Any, people: list[int], meanwhile: Callable[[], None] | None
@@ -378,8 +384,8 @@ class Bench:
         with _queue(size, language=german, by_language=True) as queue:
             people = _people(queue)
             self.run("by language, most of it in another", queue, people)
-            self.ahead("… while the overlap is raised", queue, partial(_raise_overlap, queue))
-            self.ahead("… while 10,000 prompts come in", queue, partial(_import, queue, 10_000))
+            self.run("… while the overlap is raised", queue, people, partial(_raise_overlap, queue))
+            self.run("… while 10,000 prompts come in", queue, people, partial(_import, queue, 10_000))
 
 
 def main() -> None:

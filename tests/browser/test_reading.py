@@ -308,8 +308,8 @@ def test_the_library_waits_until_it_is_asked_for(enter: Enter) -> None:
     page = enter(letters(2))
     page.wait_for_load_state("networkidle")
     names = page.evaluate("performance.getEntriesByType('resource').map((one) => one.name)")
-    assert [name for name in names if "/worddiff" in name]
-    assert not [name for name in names if "/vendor/diff/" in name]
+    assert [name for name in names if "/contrast_controller" in name]
+    assert not [name for name in names if "/vendor/diff/" in name or "/worddiff" in name]
 
 
 def test_of_more_than_two_it_asks_which_by_pinning(enter: Enter) -> None:

@@ -69,11 +69,11 @@ def test_its_provenance_leads_back_to_the_file_in_the_wheel(local: CausalModel) 
 def test_two_processes_at_once_make_it_once_and_make_good_a_damaged_one(
     tmp_path: Path, models_folder: Path, local: CausalModel
 ) -> None:
-    left_over = tmp_path / f".{local_model.NAME}-killed"
-    left_over.mkdir()
-    (left_over / "model.safetensors").write_bytes(b"half of it")
     damaged = tmp_path / f"{local_model.NAME}-{local_model._wheel_file()[1][:12]}-{local_model.RECIPE}"
     damaged.mkdir()
+    left_over = tmp_path / f".{damaged.name}-killed"
+    left_over.mkdir()
+    (left_over / "model.safetensors").write_bytes(b"half of it")
     (damaged / converted.MANIFEST).write_text('{"files": {"model.safetensors": {"bytes": 1, "sha256": ""}}}')
     code = (
         "import logging, sys; from pathlib import Path; from workers.backends import local_model;"
