@@ -31,8 +31,9 @@ run: $(RUN_READY)  ## Start the whole platform on this machine (PORT=8000, ANNOT
 demo-forms: $(RUN_READY)  ## Add a demo project with a queue for every recipe (ARGS=prompts.jsonl for your own)
 	$(PY) manage.py demo_forms $(ARGS)
 
+# Two processes at once, each with a database of its own; ARGS="-n 0" for one, as a debugger needs.
 test: $(DEV_READY) $(if $(findstring not browser,$(ARGS)),,browser)  ## Run all tests (ARGS="-k export")
-	$(PY) -m pytest $(ARGS)
+	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 # Names of servers that do not exist: the checks read the settings and connect to nothing.
 check: export SECRET_KEY = only for checks, which sign nothing

@@ -23,6 +23,11 @@ def pytest_configure(config: pytest.Config) -> None:
     worker = os.environ.get("PYTEST_XDIST_WORKER", "")
     if not worker:
         _name_everything(config)
+        if config.getoption("numprocesses", None):
+            # Others run the tests. They would inherit the name of the settings, which importing annotate sets, and read
+            # them before they get here.
+            os.environ.pop("DJANGO_SETTINGS_MODULE", None)
+            return
     elif worker.removeprefix("gw").isdigit():
         number = 1 + int(worker.removeprefix("gw")) % 15
         os.environ["BROKER_URL"] = os.environ["BROKER_URL"].partition("?")[0] + f"?virtual_host={number}"

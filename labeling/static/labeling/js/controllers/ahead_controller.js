@@ -3,6 +3,7 @@
 import { Controller } from "../../vendor/stimulus.js";
 import * as ahead from "../lib/ahead.js";
 import { postFields } from "../lib/http.js";
+import { parse } from "../lib/visit.js";
 
 const SOON = 400; // ms after the page came: first things first
 const AGAIN = 45000; // ms between two looks; the lease lasts two minutes
@@ -43,7 +44,7 @@ export default class extends Controller {
       const { lease, page } = await response.json();
       if (this.over) return;
       if (!lease) ahead.keep(null);
-      else if (page) ahead.keep({ lease, page });
+      else if (page) ahead.keep({ lease, page: parse(page) });
     } catch {
       // Offline: the next task comes when this one is submitted, as without this.
     } finally {

@@ -7,7 +7,7 @@ import { bind } from "../lib/bindings.js";
 import { postFields } from "../lib/http.js";
 import { LARGEST_FORM, misfit } from "../lib/limits.js";
 import { codePoints } from "../lib/text.js";
-import { show } from "../lib/visit.js";
+import { parse, show } from "../lib/visit.js";
 
 const GLANCE = 500; // ms after a task came in which Enter cannot be meant for it, unless something else was pressed
 const PATIENCE = 30000; // ms for a submit
@@ -86,13 +86,13 @@ export default class extends Controller {
       // that the way back leads to the page before it.
       this.dispatch("submitted");
       history.replaceState(null, "", response.url);
-      return this.turnTo(html);
+      return this.turnTo(parse(html));
     }
     // The next task is at …/label/5/, below which the form is sent. Anywhere else is the login page.
     const out = response.redirected && !this.formTarget.action.startsWith(response.url);
     if (!out && (response.ok || response.status === 409)) {
       if (response.ok) this.dispatch("submitted");
-      return this.turnTo(html);
+      return this.turnTo(parse(html));
     }
     if (response.status === 422) return this.explain(html);
     if (out || response.status === 401) {
@@ -112,11 +112,11 @@ export default class extends Controller {
 
   // The next task is here already: its numbers are of before, and so is what can be undone.
   async goOn({ next, counts }) {
-    const html = ahead.take(next);
+    const page = ahead.take(next);
     this.dispatch("submitted");
-    if (!html) return location.reload();
+    if (!page) return location.reload();
     const undo = document.getElementById("undo-of-this")?.content.cloneNode(true);
-    await this.turnTo(html, (page) => {
+    await this.turnTo(page, () => {
       for (const [name, number] of Object.entries(counts)) {
         for (const place of page.querySelectorAll(`[data-count="${name}"]`)) place.textContent = number;
       }
@@ -125,9 +125,9 @@ export default class extends Controller {
   }
 
   // What was submitted is taken: a page that cannot be shown in the place of this one is loaded as pages are.
-  async turnTo(html, change) {
+  async turnTo(page, change) {
     try {
-      await show(html, change);
+      await show(page, change);
     } catch {
       return location.reload();
     }
@@ -146,7 +146,7 @@ export default class extends Controller {
 
   // The page with mistakes knows what is wrong; this one keeps cursor, history and scroll position.
   explain(html) {
-    const page = new DOMParser().parseFromString(html, "text/html");
+    const page = parse(html);
     this.point(({ id }) => page.getElementById(id)?.textContent);
   }
 

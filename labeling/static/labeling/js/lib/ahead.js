@@ -1,4 +1,4 @@
-// The next task, kept ready while the present one is being done: {lease, page}, page being its HTML. One for the tab.
+// The next task, kept ready while the present one is being done: {lease, page}, page being its document, parsed. One for the tab.
 
 let kept = null;
 
