@@ -150,10 +150,15 @@ def _check_versions(project: Project, queue: Queue | None, selection: Selection,
             there_is = f"1 to {known[-1]}" if known else "none yet"
             faults.append(Fault(name, f"There is no version “{versions}”. There are: {there_is}."))
 
-    guidelines = GuidelinesVersion.objects.filter(project=project)
-    forms = FormVersion.objects.filter(queue=queue) if queue else FormVersion.objects.filter(queue__project=project)
-    check("guidelines", selection.guidelines, lambda: list(guidelines.values_list("number", flat=True)))
-    check("form", selection.form, lambda: list(forms.values_list("number", flat=True)))
+    def guidelines() -> list[int]:
+        return list(GuidelinesVersion.objects.filter(project=project).values_list("number", flat=True))
+
+    def forms() -> list[int]:
+        of = {"queue": queue} if queue else {"queue__project": project}
+        return list(FormVersion.objects.filter(**of).values_list("number", flat=True))
+
+    check("guidelines", selection.guidelines, guidelines)
+    check("form", selection.form, forms)
 
 
 def _queue(project: Project, wanted: str, faults: list[Fault]) -> Queue | None:

@@ -27,7 +27,7 @@ RULES: dict[str, str] = {
     "benchmark": "rows that share words with the benchmark",
     "control_token": "rows with text that looks like a control token of a chat template",
     "too_many_tokens": "rows with more tokens than was asked for",
-    "repeated": "rows whose texts stand in the file already, from another prompt",
+    "repeated": "rows whose texts stand in the file already",
 }
 
 

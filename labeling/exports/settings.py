@@ -273,7 +273,7 @@ SETTINGS: tuple[Setting, ...] = (
         "dedupe",
         Group.CLEANING,
         "The same texts twice",
-        "Whether a row whose prompt and responses the file has already, from another prompt, is left out.",
+        "Whether a row whose prompt and responses the file has already is left out.",
         OneOf(Dedupe),
         {Dedupe.NONE: "They stay", Dedupe.ROWS: "The first stays"},
     ),

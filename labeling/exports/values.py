@@ -91,7 +91,7 @@ class Names:
 
     def read(self, text: str) -> tuple[str, ...]:
         try:
-            rows = list(csv.reader([text], strict=True, skipinitialspace=True))
+            rows = list(csv.reader(io.StringIO(text, newline=""), strict=True, skipinitialspace=True))
         except csv.Error:
             raise ValueError(
                 "A double quote stands in the wrong place. Write names with commas between: one, two."
@@ -102,9 +102,9 @@ class Names:
         return tuple(found)
 
     def write(self, value: tuple[str, ...]) -> str:
-        out = io.StringIO()
-        csv.writer(out, lineterminator="").writerow(value)
-        return out.getvalue()
+        out = io.StringIO(newline="")
+        csv.writer(out).writerow(value)  # ends the line, and puts a name that holds such an end in quotes
+        return out.getvalue().removesuffix("\r\n")
 
 
 @dataclass(frozen=True)
