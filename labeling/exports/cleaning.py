@@ -34,7 +34,7 @@ class Tools:
 class Cleaning:
     """Cleans the rows of one export, prompt by prompt.
 
-    To know what the file has already it keeps 16 bytes of hash for each row, and nothing else.
+    To know what the file has already it keeps 16 bytes of hash for each row, some 100 in memory, and nothing else.
     """
 
     def __init__(self, policies: Policies, tools: Tools, removed: Removed) -> None:
@@ -55,9 +55,8 @@ class Cleaning:
 
     def clean(self, rows: Iterable[Row]) -> Iterable[Row]:
         """The rows of one prompt that may stay. Each says how many there are, where it said so before."""
-        if self._policies.control_tokens is ControlTokens.ESCAPE:
-            rows = map(self._escaped, rows)
-        return self._kept(rows) if self._rules else rows
+        kept = self._kept(rows) if self._rules else rows
+        return map(self._escaped, kept) if self._policies.control_tokens is ControlTokens.ESCAPE else kept
 
     def _kept(self, rows: Iterable[Row]) -> list[Row]:
         kept, all_rows = [], list(rows)

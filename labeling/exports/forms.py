@@ -11,7 +11,7 @@ from django.forms import BoundField
 
 from labeling.exports.formats import FORMATS
 from labeling.exports.settings import SETTINGS, Group, Setting
-from labeling.exports.values import Number
+from labeling.exports.values import Number, Share
 from labeling.models import Project
 
 
@@ -78,8 +78,8 @@ def _select(setting: Setting) -> forms.ChoiceField:
 
 def _text(setting: Setting) -> forms.CharField:
     attributes = {"autocomplete": "off", "placeholder": setting.kind.example}
-    if isinstance(setting.kind, Number):
-        attributes["inputmode"] = "numeric"
+    if isinstance(setting.kind, Number | Share):
+        attributes["inputmode"] = "numeric" if isinstance(setting.kind, Number) else "decimal"
     return forms.CharField(
         required=False, label=setting.title, help_text=setting.help, widget=forms.TextInput(attrs=attributes)
     )

@@ -206,4 +206,6 @@ def test_what_formats_use_is_in_the_table() -> None:
         assert setting.help.endswith(".")
         assert bool(setting.titles) == isinstance(setting.kind, OneOf)
         if isinstance(setting.kind, OneOf):
+            # A page without a choice shows the first one.
+            assert setting.default_text in ("", next(iter(setting.titles)))
             assert set(setting.titles) == {value.value for value in setting.kind.kind}
