@@ -14,11 +14,12 @@ from labeling.exports.records import Row
 from labeling.exports.removed import Removed
 from labeling.text import canonical_json
 
-# Formats that show what is stored as it is stored: no row of theirs is changed or left out.
-VERBATIM = frozenset({"raw"})
+# Formats that show what is stored as it is stored: no row of theirs is changed or left out. Offsets of marks count in
+# the text as it was shown, so that one space more would move them.
+VERBATIM = frozenset({"raw", "spans"})
 
-# The columns that hold the sides of a pair: a trainer sees one of them at a time.
-SIDES = ("chosen", "rejected", "preferred_output", "non_preferred_output")
+# The columns that hold the sides of a pair, under the names of different trainers: each sees one of them at a time.
+SIDES = ("chosen", "rejected", "preferred_output", "non_preferred_output", "response1", "response2")
 # What says of a row how good it is, or where it is from, and not what is in it.
 _ABOUT = ("metadata", "label", "margin")
 
