@@ -18,6 +18,7 @@ from labeling.exports.records import Annotation, Row
 from labeling.exports.removed import Removed
 from tests.labeling.exports.pure import (
     HELPSTEER,
+    answered,
     compared,
     compared_and_edited,
     edited,
@@ -272,7 +273,7 @@ def test_the_rating_of_all_decides_and_each_persons_is_a_vote() -> None:
 
 def test_attributes_say_which_questions_count() -> None:
     given = scored(form=HELPSTEER, a=[4, 0], b=[0, 4])
-    both = {"kto_good": 0.75, "kto_bad": 0.25}
+    both: dict[str, Any] = {"kto_good": 0.75, "kto_bad": 0.25}
     assert labels(given, **both) == {}, "helpful and brief is neither, all in all"
     assert labels(given, **both, attributes=("helpfulness",)) == {"a": True, "b": False}
     assert labels(given, **both, attributes=("tone",)) == {}

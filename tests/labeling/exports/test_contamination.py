@@ -95,6 +95,6 @@ def test_a_match_is_what_comparing_by_hand_says(lines: list[str], text: str) -> 
             return {tuple(found)} if len(found) >= 3 else set()
         return {tuple(found[start : start + WORDS]) for start in range(len(found) - WORDS + 1)}
 
-    known = set().union(*map(runs, lines))
+    known = {run for line in lines for run in runs(line)}
     if known:
         assert Benchmark.read(lines).matches([text]) == bool(known & runs(text))

@@ -77,7 +77,7 @@ def test_no_prompt_and_no_group_is_in_two_splits(
     prompts: list[Prompt], by: SplitBy, ratios: tuple[int, int, int]
 ) -> None:
     found = divided(prompts, by, ratios)
-    assert sum(map(len, found.values())) == len(set().union(*found.values()))
+    assert sum(map(len, found.values())) == len(set.union(*found.values()))
     where = {pk: split for split, ids in found.items() for pk in ids}
     for one in prompts:
         for other in prompts:
