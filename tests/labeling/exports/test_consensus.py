@@ -282,7 +282,7 @@ def test_attributes_say_which_questions_count() -> None:
 
 
 def test_thumbs_and_ratings_of_the_whole_are_no_ratings() -> None:
-    whole = scored(form=form(name="quality", type="rate", per="task"))
+    whole = answered(form(name="quality", type="rate", per="task"), {"quality": {"": 5}}, shown="ab")
     assert labels(rated(a=1, b=0), whole, kto_good=0.1) == {"a": True, "b": False}
 
 
