@@ -5,8 +5,9 @@ Candidates' ids stand in place of the keys that each annotator saw. Nothing is p
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
+from fractions import Fraction
 
 from labeling.exports.records import Annotation, Example
 from labeling.questions import Config
@@ -67,6 +68,20 @@ class Verdicts:
     votes: Mapping[int, tuple[bool | None, ...]]
 
 
+@dataclass(frozen=True)
+class Rated:
+    """How far up the scale people put each candidate, under all questions of one queue that were asked for.
+
+    One number a person, from 0 for the lowest step to 1 for the highest: the mean over the questions they answered.
+    `question` names these, with a plus between.
+    """
+
+    queue: str
+    question: str
+    task_id: int
+    ratings: Mapping[int, tuple[Fraction, ...]]
+
+
 def written(example: Example) -> Iterator[Text]:
     """The responses that people wrote: what they had to write where it was asked, and not a new prompt."""
     for annotation, question in _answered(example, "write"):
@@ -82,17 +97,29 @@ def edited(example: Example) -> Iterator[Text]:
         yield Text(annotation, question["name"], answer["text"], annotation.shown[answer["candidate"]])
 
 
-def judged(example: Example) -> list[Judged]:
-    """The rankings of a prompt, grouped by queue and question, in the order in which each was first answered."""
+def judged(example: Example, without: Collection[int] = ()) -> list[Judged]:
+    """The rankings of a prompt, grouped by queue and question, in the order in which each was first answered.
+
+    Candidates `without` are left out as if nobody had been shown them; the others keep their places.
+    """
     found: dict[tuple[str, str], tuple[int, str, list[Ranking]]] = {}
     for annotation, question in _answered(example, "rank", "compare"):
         source = "ranked" if question["type"] == "rank" else "compared"
         group = found.setdefault((annotation.queue, question["name"]), (annotation.task_id, source, []))
-        group[2].append(ranking_of(annotation, question))
+        group[2].append(
+            _less(ranking_of(annotation, question), without) if without else ranking_of(annotation, question)
+        )
     return [
         Judged(queue, question, task_id, source, tuple(rankings))
         for (queue, question), (task_id, source, rankings) in found.items()
     ]
+
+
+def _less(ranking: Ranking, without: Collection[int]) -> Ranking:
+    if not without:
+        return ranking
+    places = {candidate: place for candidate, place in ranking.places.items() if candidate not in without}
+    return replace(ranking, places=places)
 
 
 def rankings_of(annotation: Annotation) -> Iterator[Ranking]:
@@ -127,8 +154,8 @@ def _compared(annotation: Annotation, question: Config) -> Ranking:
     return Ranking(order, accepted, strength, len(question["strengths"]) if strength else 0)
 
 
-def verdicts(example: Example) -> list[Verdicts]:
-    """What was said of a prompt's candidates in absolute terms, grouped by queue and question.
+def verdicts(example: Example, without: Collection[int] = ()) -> list[Verdicts]:
+    """What was said of a prompt's candidates, but for those `without`, in absolute terms: by queue and question.
 
     The line of acceptability of `rank`, `rate` with two steps for each candidate (the higher is good), and `compare`
     where it asks whether both are bad. That one response is better than another says nothing of either by itself.
@@ -140,6 +167,8 @@ def verdicts(example: Example) -> list[Verdicts]:
             source = {"rank": "ranked", "rate": "rated", "compare": "compared"}[question["type"]]
             group = found.setdefault((annotation.queue, question["name"]), (annotation.task_id, source, {}))
             for candidate, good in said.items():
+                if candidate in without:
+                    continue
                 group[2].setdefault(candidate, []).append(good)
     return [
         Verdicts(queue, question, task_id, source, {candidate: tuple(said) for candidate, said in votes.items()})
@@ -161,6 +190,48 @@ def _said(annotation: Annotation, question: Config) -> Mapping[int, bool | None]
             # Not to call both bad does not make either good: it only counts against “bad”.
             return dict.fromkeys(annotation.shown.values(), False if answer.get("both_bad") else None)
     return {}
+
+
+def rated(example: Example, attributes: Collection[str] = (), without: Collection[int] = ()) -> list[Rated]:
+    """The ratings of a prompt's candidates, but for those `without`, on scales of more than two steps, by queue.
+
+    Only questions named in `attributes` count, all of them where none is named. Two steps are a verdict: `verdicts`.
+    """
+    found: dict[str, tuple[int, dict[str, None], dict[int, list[Fraction]]]] = {}
+    for annotation in example.current:
+        asked = [question for question in annotation.form.questions if _rates(question, annotation, attributes)]
+        if not asked:
+            continue
+        _, names, ratings = found.setdefault(annotation.queue, (annotation.task_id, {}, {}))
+        names |= dict.fromkeys(question["name"] for question in asked)
+        for candidate, numbers in _ratings(annotation, asked).items():
+            if candidate not in without:
+                ratings.setdefault(candidate, []).append(sum(numbers, Fraction()) / len(numbers))
+    return [
+        Rated(queue, "+".join(names), task_id, {candidate: tuple(given) for candidate, given in ratings.items()})
+        for queue, (task_id, names, ratings) in found.items()
+    ]
+
+
+def _rates(question: Config, annotation: Annotation, attributes: Collection[str]) -> bool:
+    """Whether this question rates each response on more than two steps, counts, and was answered."""
+    return (
+        question["type"] == "rate"
+        and question["per"] == "candidate"
+        and question["max"] - question["min"] > 1
+        and question["name"] in annotation.answers
+        and (not attributes or question["name"] in attributes)
+    )
+
+
+def _ratings(annotation: Annotation, asked: Collection[Config]) -> dict[int, list[Fraction]]:
+    """One person's ratings of each candidate, one for each question."""
+    found: dict[int, list[Fraction]] = {}
+    for question in asked:
+        low, high = question["min"], question["max"]
+        for key, number in annotation.answers[question["name"]].items():
+            found.setdefault(annotation.shown[key], []).append(Fraction(number - low, high - low))
+    return found
 
 
 def _answered(example: Example, *kinds: str) -> Iterator[tuple[Annotation, Config]]:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
+from labeling.exports import control_tokens
 from labeling.exports.records import Row
 
 # The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
@@ -13,12 +14,6 @@ FIRST_BYTES = 10 * 1024 * 1024
 
 # What Arrow reads as a point in time: a date, or a date and a time without fractions of a second.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
-
-# Control tokens of chat templates in use: ChatML and its kin (<|im_end|>, <|eot_id|>, <|user|> …), DeepSeek's in
-# wide letters, Llama 2 and Mistral, Gemma, and the classic ends of a sequence.
-_CONTROL = re.compile(
-    r"<\|[A-Za-z0-9_]{2,40}\|>|<｜[^<>｜]{2,40}｜>|</?s>|\[/?INST\]|<</?SYS>>|<(?:start|end)_of_turn>|<(?:bos|eos|pad)>"
-)
 
 
 class Watch:
@@ -37,10 +32,10 @@ class Watch:
             self._look_for_dates(row)
             # Every column shows itself in the first row, so once none of them is all dates none can become so.
             self._dates_settled = before > FIRST_BYTES or not any(self._all_dates.values())
-        token = _CONTROL.search(line) if "<" in line or "[" in line else None
+        token = control_tokens.find(line)
         if token:
             self._control_rows += 1
-            self._control_token = self._control_token or token.group()
+            self._control_token = self._control_token or token
         if not self._odd_messages:
             self._odd_messages = any(
                 set(message) != {"role", "content"} for name in ("messages", "prompt") for message in row.get(name, ())

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from labeling.exports.answers import Judged, Text, edited, judged, written
-from labeling.exports.policies import Best, Policies, Responses, accepted, best
-from labeling.exports.records import Example
+from labeling.exports.consensus import best_of
+from labeling.exports.policies import Best, Policies, Responses, accepted
+from labeling.exports.records import Candidate, Example
 from labeling.exports.removed import Removed
+from labeling.exports.responses import is_agreed_on, is_long_enough, is_of_models, withheld
 from labeling.text import typed
 
 
@@ -29,9 +31,9 @@ def demonstrations(example: Example, policies: Policies, removed: Removed) -> It
     """
     found = []
     if policies.responses is not Responses.BEST:
-        found = list(_from_people(example, removed))
+        found = list(_from_people(example, policies, removed))
     if not found and policies.responses is not Responses.HUMAN:
-        found = list(_from_rankings(example, removed))
+        found = list(_from_rankings(example, policies, removed))
     elif not found:
         removed.add("no_response")
     yield from found
@@ -54,18 +56,26 @@ def _metadata(example: Example, **known: Any) -> dict[str, Any]:
     }
 
 
-def _from_people(example: Example, removed: Removed) -> Iterator[Demonstration]:
+def _from_people(example: Example, policies: Policies, removed: Removed) -> Iterator[Demonstration]:
     given: set[str] = set()
     for response in (*written(example), *edited(example)):
         text, source = response.text.strip(), _source_of(response, example)
         if not text:
             removed.add("empty_text")
+        elif not is_of_models(_original(response, example), policies):
+            removed.add("model")
+        elif not is_long_enough(text, policies):
+            removed.add("length")
         elif source == "approved" and text in given:
             # Several people leave a good response as it is: that makes it no other response.
             removed.add("duplicate")
         else:
             given.add(text)
             yield _from_person(example, response, text, source)
+
+
+def _original(response: Text, example: Example) -> Candidate | None:
+    return None if response.original is None else example.candidates[response.original]
 
 
 def _source_of(response: Text, example: Example) -> str:
@@ -78,7 +88,7 @@ def _source_of(response: Text, example: Example) -> str:
 
 def _from_person(example: Example, response: Text, text: str, source: str) -> Demonstration:
     annotation = response.annotation
-    candidate = None if response.original is None else example.candidates[response.original]
+    candidate = _original(response, example)
     return Demonstration(
         text,
         _metadata(
@@ -95,13 +105,14 @@ def _from_person(example: Example, response: Text, text: str, source: str) -> De
     )
 
 
-def _from_rankings(example: Example, removed: Removed) -> Iterator[Demonstration]:
-    rankings = judged(example)
+def _from_rankings(example: Example, policies: Policies, removed: Removed) -> Iterator[Demonstration]:
+    rankings = judged(example, withheld(example, policies, removed))
     if not rankings:
         removed.add("no_response")
         return
     texts = {candidate.id: candidate.text.strip() for candidate in example.candidates.values()}
-    winners = [(group, winner) for group in rankings if (winner := best(group, texts)) is not None]
+    found = ((group, best_of(group, texts, policies.consensus)) for group in rankings)
+    winners = [(group, winner) for group, winner in found if winner is not None]
     # Two queues may each have a best one: where their texts differ, neither is the best.
     if len({texts[winner.candidate] for _, winner in winners}) != 1:
         removed.add("no_single_best")
@@ -113,7 +124,7 @@ def _from_rankings(example: Example, removed: Removed) -> Iterator[Demonstration
         removed.add("not_acceptable")
     elif not text:
         removed.add("empty_text")
-    else:
+    elif is_agreed_on(winner.raters, winner.agreement, policies, removed):
         yield _from_winner(example, group, winner, text)
 
 

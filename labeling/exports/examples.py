@@ -13,16 +13,17 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
 import psycopg
 from django.db import connection
-from django.utils.crypto import salted_hmac
 from psycopg import IsolationLevel
 
+from labeling.exports.annotators import pseudonym
 from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
+from labeling.exports.selection import Selection, Versions
 from labeling.questions import form_candidates
 from labeling.selectors.slots import key_at
 
@@ -40,7 +41,7 @@ _ANSWERED = """
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
     JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
+    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){answers}
     OFFSET 0
   )
 """
@@ -48,6 +49,24 @@ _IN_QUEUE = """
   AND (%(queue)s::bigint IS NULL
        OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s OFFSET 0))
 """
+# What a selection adds, by the names of its settings. What is not asked for is in no statement, so that an export
+# without a selection is planned as ever. Versions are looked up once, as a list of ids.
+_ANSWER_CONDITIONS = {
+    "annotators": "a.annotator_id = ANY(%(annotators)s)",
+    "without_annotators": "a.annotator_id <> ALL(%(without_annotators)s)",
+    "guidelines": "a.guidelines_id = ANY(ARRAY(SELECT g.id FROM labeling_guidelinesversion g "
+    "WHERE g.project_id = %(project)s AND g.number BETWEEN %(guidelines_first)s AND %(guidelines_last)s))",
+    "form": "a.form_id = ANY(ARRAY(SELECT f.id FROM labeling_formversion f JOIN labeling_queue q ON q.id = f.queue_id "
+    "WHERE q.project_id = %(project)s AND f.number BETWEEN %(form_first)s AND %(form_last)s))",
+    "since": "a.created_at >= %(since)s",
+    "until": "a.created_at < %(until)s",
+}
+_PROMPT_CONDITIONS = {
+    "tags": "p.tags && %(tags)s::varchar[]",
+    "languages": "(lower(p.language) = ANY(%(languages)s) "
+    "OR split_part(lower(p.language), '-', 1) = ANY(%(languages)s))",
+    "batches": "p.batch = ANY(%(batches)s)",
+}
 _COLUMNS = "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text"
 _PROMPTS = f"""
 SELECT {_COLUMNS}
@@ -59,7 +78,7 @@ _ANNOTATIONS = f"""
 SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version,
        NOT EXISTS (
            SELECT 1 FROM labeling_annotation n
-           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL
+           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL{{later}}
        ),
        a.answers, a.form_id, a.guidelines_id, s.candidate_order,
        COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
@@ -68,7 +87,7 @@ FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
 WHERE t.prompt_id = ANY(%(prompts)s) AND a.undone_at IS NULL
-  AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
+  AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
 ORDER BY t.prompt_id, a.id
 """  # noqa: S608  only a constant is put in
 _CANDIDATES = """
@@ -97,9 +116,15 @@ FROM labeling_annotation a
 JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE a.queue_id = %(judged)s AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0
+WHERE a.queue_id = %(judged)s AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0{{answers}}{{prompts}}
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
+# Prompts that their tags hold out of training (labeling.exports.splits).
+_HELD_OUT = f"""
+SELECT {_COLUMNS}
+FROM labeling_prompt p
+WHERE p.project_id = %(project)s AND p.tags && %(held_out)s::varchar[]
+"""  # noqa: S608  only a constant is put in
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -116,15 +141,57 @@ class Scope:
     queue_id: int | None = None
     unanswered: bool = False
     wanted: Callable[[Prompt], bool] = _every
+    selection: Selection = field(default_factory=Selection)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"project": self.project_id, "queue": self.queue_id}
+        """The values of all conditions."""
+        chosen = self.selection
+        return {
+            "project": self.project_id,
+            "queue": self.queue_id,
+            "annotators": [person.id for person in chosen.annotators],
+            "without_annotators": [person.id for person in chosen.without_annotators],
+            **_between("guidelines", chosen.guidelines),
+            **_between("form", chosen.form),
+            "since": chosen.since,
+            "until": chosen.until,
+            "tags": list(chosen.tags),
+            "languages": [language.lower() for language in chosen.languages],
+            "batches": list(chosen.batches),
+        }
+
+    @property
+    def answers(self) -> str:
+        """What the selection asks of an annotation `a`, as SQL that goes on from a condition."""
+        return self._conditions(_ANSWER_CONDITIONS)
+
+    @property
+    def prompts(self) -> str:
+        """What it asks of a prompt `p`."""
+        return self._conditions(_PROMPT_CONDITIONS)
+
+    @property
+    def later(self) -> str:
+        """What it asks of a version `n` that corrects an earlier one: what came later had not been said."""
+        return " AND n.created_at < %(until)s" if self.selection.until else ""
+
+    def _conditions(self, known: dict[str, str]) -> str:
+        return "".join(f"\n  AND {condition}" for name, condition in known.items() if getattr(self.selection, name))
 
     @property
     def which(self) -> str:
         """The condition on prompts, as SQL."""
-        return _IN_QUEUE if self.unanswered else _ANSWERED
+        return self.prompts + (_IN_QUEUE if self.unanswered else _ANSWERED.format(answers=self.answers))
+
+    def statement(self, text: str) -> str:
+        """A statement with all conditions in their places."""
+        return text.format(which=self.which, answers=self.answers, prompts=self.prompts, later=self.later)
+
+
+def _between(name: str, versions: Versions | None) -> dict[str, int | None]:
+    first, last = (versions.first, versions.last) if versions else (None, None)
+    return {f"{name}_first": first, f"{name}_last": 2**31 - 1 if last is None else last}
 
 
 @contextmanager
@@ -142,13 +209,12 @@ def snapshot() -> Iterator[Connection]:
         yield own
 
 
-def pseudonym(project_id: int, user_id: int) -> str:
-    """A name for an annotator that says nothing: the same within a project, another one in every other project.
-
-    It hangs on SECRET_KEY, so nobody can work out from an export who of the people they know is meant.
-    """
-    keyed = salted_hmac("labeling.exports.annotator", f"{project_id}:{user_id}", algorithm="sha256")
-    return f"person-{keyed.hexdigest()[:16]}"
+def held_out(own: Connection, project_id: int, tags: Sequence[str]) -> Iterator[Prompt]:
+    """The prompts of a project that have one of these tags, in no order."""
+    with own.cursor(name="export_held_out") as cursor:
+        cursor.itersize = MOST_PROMPTS
+        cursor.execute(_HELD_OUT, {"project": project_id, "held_out": list(tags)})
+        yield from map(_prompt, cursor)
 
 
 def read(own: Connection, scope: Scope) -> Iterator[Example]:
@@ -163,7 +229,7 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
     yield from book.examples(leading)
     led = {prompt.id for prompt in leading}
     with own.cursor(name="export_prompts") as cursor:
-        cursor.execute(_PROMPTS.format(which=scope.which), scope.parameters)
+        cursor.execute(scope.statement(_PROMPTS), scope.parameters)
         number = FIRST_PROMPTS
         while rows := cursor.fetchmany(number):
             before = book.text_read - sum(len(row[2]) + len(row[3]) for row in rows)
@@ -187,7 +253,7 @@ def _leaders(book: _Book) -> list[Prompt]:
 def _first(book: _Book, statement: str, **parameters: int) -> Prompt | None:
     with book.own.cursor(name="export_leaders") as cursor:
         cursor.itersize = FIRST_PROMPTS
-        cursor.execute(statement.format(which=book.scope.which), book.scope.parameters | parameters)
+        cursor.execute(book.scope.statement(statement), book.scope.parameters | parameters)
         return next((prompt for prompt in map(_prompt, cursor) if book.scope.wanted(prompt)), None)
 
 
@@ -212,6 +278,7 @@ class _Book:
             self.forms[pk] = Form(number, tuple(json.loads(asked)), asked)
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
+        self.annotations = scope.statement(_ANNOTATIONS)
         self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id))
         self.text_read = 0  # characters, near enough
 
@@ -224,7 +291,7 @@ class _Book:
             return
         annotations: dict[int, list[Annotation]] = defaultdict(list)
         parameters = self.scope.parameters | {"prompts": [prompt.id for prompt in prompts]}
-        for row in self.own.execute(_ANNOTATIONS, parameters):
+        for row in self.own.execute(self.annotations, parameters):
             annotations[row[0]].append(self._annotation(row))
         shown = {pk for group in annotations.values() for a in group for pk in a.shown.values()}
         candidates = self._candidates(sorted(shown))

@@ -2,56 +2,84 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from django import forms
+from django.forms import BoundField
 
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import SHARES, Edits, Pairs, Responses
+from labeling.exports.settings import SETTINGS, Group, Setting
+from labeling.exports.values import Number, Share
 from labeling.models import Project
 
-PAIRS = {
-    Pairs.BEST_VS_WORST: "Best against worst, one a ranking",
-    Pairs.BEST_VS_REST: "Best against each of the others",
-    Pairs.ADJACENT: "Neighbours in the ranking",
-    Pairs.ALL: "All pairs with a majority",
-}
-RESPONSES = {
-    Responses.ANY: "Written or edited, or else the best",
-    Responses.HUMAN: "Written or edited by people only",
-    Responses.BEST: "The best of those judged only",
-}
-EDITS = {
-    Edits.OVER_ORIGINAL: "Over the response that was edited",
-    Edits.OVER_WORSE: "Over that one and those below it",
-    Edits.ONLY: "Pairs of edits only",
-    Edits.NONE: "No pairs of edits",
-}
 
-_USED = ("pairs", "edits", "responses")
+@dataclass(frozen=True)
+class FieldGroup:
+    """Fields that stand together under a title; folded away unless something in them is set."""
+
+    title: str
+    fields: tuple[BoundField, ...]
+    is_open: bool
 
 
 class ExportForm(forms.Form):
-    """One select for each setting. Sent by GET, so that an address holds a choice."""
+    """One field for each setting. Sent by GET, so that an address holds a choice."""
 
     use_required_attribute = False  # “all queues” is an empty value
 
     format = forms.ChoiceField(choices=[(name, f"{name}: {kind.title}") for name, kind in FORMATS.items()])
     queue = forms.ChoiceField()
-    responses = forms.ChoiceField(choices=[(kind.value, title) for kind, title in RESPONSES.items()])
-    pairs = forms.ChoiceField(choices=[(kind.value, title) for kind, title in PAIRS.items()])
-    edits = forms.ChoiceField(choices=[(kind.value, title) for kind, title in EDITS.items()])
-    split = forms.ChoiceField(
-        choices=[
-            ("", "Everything in one file"),
-            *((split.value, f"{split.value.title()}: {share:.0%} of the prompts") for split, share in SHARES.items()),
-        ],
-    )
 
     def __init__(self, project: Project, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         queues = [(queue.slug, queue.name) for queue in project.queues.order_by("pk")]
         self.fields["queue"].choices = [("", "All queues"), *queues]  # type: ignore[attr-defined]
-        used = {name: [kind.name for kind in FORMATS.values() if name in kind.uses] for name in _USED}
-        for name, formats in used.items():
-            self.fields[name].help_text = f"For {' and '.join(formats)}."
+        for setting in _on_page():
+            self.fields[setting.name] = _select(setting) if setting.titles else _text(setting)
+
+    @property
+    def what(self) -> list[BoundField]:
+        """The fields that most people need, the format first."""
+        return [self["format"], self["queue"], *(self[one.name] for one in _on_page() if one.group is Group.WHAT)]
+
+    @property
+    def groups(self) -> list[FieldGroup]:
+        """All the others."""
+        return [
+            FieldGroup(
+                group.value,
+                tuple(self[one.name] for one in _on_page() if one.group is group),
+                any(self._is_set(one) for one in _on_page() if one.group is group),
+            )
+            for group in Group
+            if group is not Group.WHAT
+        ]
+
+    def _is_set(self, setting: Setting) -> bool:
+        return self.initial.get(setting.name, "") not in ("", setting.default_text)
+
+
+def _on_page() -> Iterator[Setting]:
+    return (setting for setting in SETTINGS if setting.on_page)
+
+
+def _select(setting: Setting) -> forms.ChoiceField:
+    used = [kind.name for kind in FORMATS.values() if setting.name in kind.uses]
+    # What decides nothing by default is said by an empty value.
+    nothing = [] if setting.default_text else [("", "Everything in one file")]
+    return forms.ChoiceField(
+        choices=[*nothing, *((str(value), title) for value, title in setting.titles.items())],
+        label=setting.title,
+        help_text=f"For {' and '.join(used)}." if used else setting.help,
+    )
+
+
+def _text(setting: Setting) -> forms.CharField:
+    attributes = {"autocomplete": "off", "placeholder": setting.kind.example}
+    if isinstance(setting.kind, Number | Share):
+        attributes["inputmode"] = "numeric" if isinstance(setting.kind, Number) else "decimal"
+    return forms.CharField(
+        required=False, label=setting.title, help_text=setting.help, widget=forms.TextInput(attrs=attributes)
+    )

@@ -20,6 +20,7 @@ class Pairs(StrEnum):
     ALL = "all"
     ADJACENT = "adjacent"
     BEST_VS_REST = "best_vs_rest"
+    BEST_VS_RANDOM = "best_vs_random"
 
 
 class Responses(StrEnum):
@@ -39,6 +40,49 @@ class Edits(StrEnum):
     NONE = "none"
 
 
+class Consensus(StrEnum):
+    """How several people's rankings become one order: by majorities of each pair, or by Borda's count."""
+
+    MAJORITY = "majority"
+    BORDA = "borda"
+
+
+class Margin(StrEnum):
+    """What the margin of a pair is taken from: the degree of comparisons, or the ratings of its two sides."""
+
+    STRENGTH = "strength"
+    RATINGS = "ratings"
+
+
+class Ratings(StrEnum):
+    """How several people's ratings of one response become one: the mean of the closest three, or of all."""
+
+    CLOSEST = "closest"
+    MEAN = "mean"
+
+
+class Dedupe(StrEnum):
+    """Whether a row whose texts the file has already is left out."""
+
+    NONE = "none"
+    ROWS = "rows"
+
+
+class ControlTokens(StrEnum):
+    """What becomes of text that a tokenizer would read as a control token."""
+
+    WARN = "warn"
+    ESCAPE = "escape"
+    DROP = "drop"
+
+
+class SplitBy(StrEnum):
+    """What decides the part that a prompt belongs to."""
+
+    HASH = "hash"
+    TAG = "tag"
+
+
 class Split(StrEnum):
     """A part of the dataset, by prompt."""
 
@@ -53,28 +97,61 @@ SHARES: dict[Split, float] = {Split.TRAIN: 0.8, Split.VALIDATION: 0.1, Split.TES
 
 @dataclass(frozen=True)
 class Policies:
-    """How answers become rows. `split` None: the whole dataset in one file."""
+    """How answers become rows. docs/exports.md says what each means; `settings` how each is written.
+
+    `split` None: the whole dataset in one file. Shares are from 0 to 1, and None where a rule is off; lengths are in
+    code points. `ratios` are the percent of train, validation and test.
+    """
 
     pairs: Pairs = Pairs.BEST_VS_WORST
     responses: Responses = Responses.ANY
     edits: Edits = Edits.OVER_ORIGINAL
+    consensus: Consensus = Consensus.MAJORITY
+    seed: int = 0
+    max_pairs: int | None = None
+    min_strength: float | None = None
+    margin: Margin = Margin.STRENGTH
+    ratings: Ratings = Ratings.CLOSEST
+    attributes: tuple[str, ...] = ()
+    kto_good: float | None = None
+    kto_bad: float | None = None
+    min_raters: int | None = None
+    min_agreement: float | None = None
+    models: tuple[str, ...] = ()
+    without_models: tuple[str, ...] = ()
+    min_characters: int | None = None
+    max_characters: int | None = None
+    dedupe: Dedupe = Dedupe.NONE
+    control_tokens: ControlTokens = ControlTokens.WARN
+    max_tokens: int | None = None
+    tokenizer: str = ""
+    split_by: SplitBy = SplitBy.HASH
+    ratios: tuple[int, int, int] = (80, 10, 10)
     split: Split | None = None
 
 
-def split_of(prompt: Prompt) -> Split:
-    """The part that a prompt belongs to: by a hash of its opening user turn, so that it never changes.
+def group_of(prompt: Prompt) -> bytes:
+    """What all prompts have in common that must share a part, in 16 bytes.
 
-    Prompts that open alike (whatever their case, white space and Unicode form) share a part, and so do all rows of
-    a prompt: what a model is tested on it has not been trained on.
+    It is `Prompt.group`, or the opening user turn where that is empty: prompts that open alike, whatever their case,
+    white space and Unicode form, are one group.
     """
-    digest = hashlib.sha256(normalised(prompt.opening).encode()).digest()
-    point = int.from_bytes(digest[:8], "big") / 2**64
-    edge = 0.0
-    for split, share in SHARES.items():
-        edge += share
-        if point < edge:
+    return hashlib.sha256((prompt.group or normalised(prompt.opening)).encode()).digest()[:16]
+
+
+def split_of(prompt: Prompt, ratios: tuple[int, int, int] = (80, 10, 10)) -> Split:
+    """The part that a prompt belongs to: by a hash of its group, so that it never changes as the project grows.
+
+    `ratios` are the percent of train, validation and test, 100 in all. All rows of a prompt share its part, and so do
+    all prompts of its group: what a model is tested on it has not been trained on.
+    """
+    point = int.from_bytes(group_of(prompt)[:8], "big")
+    edge = 0
+    for split, percent in zip(Split, ratios, strict=True):
+        edge += percent
+        if 100 * point < edge * 2**64:
             return split
-    return Split.TEST
+    raise ValueError(f"ratios must come to 100, not {edge}")
 
 
 @dataclass(frozen=True)
@@ -102,7 +179,7 @@ class Preference:
 
     @property
     def agreement(self) -> float:
-        """The share of raters who put `better` above `worse`: over 0.5, up to 1."""
+        """The share of raters who put `better` above `worse`: over 0.5, up to 1; by Borda's count perhaps less."""
         return self.votes / self.raters
 
 
@@ -116,15 +193,29 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
     candidates = sorted({candidate for ranking in rankings for candidate in ranking.places})
     for one, other in combinations(candidates, 2):
         both = [ranking for ranking in rankings if one in ranking.places and other in ranking.places]
-        distances = [ranking.places[other] - ranking.places[one] for ranking in both]
-        above = sum(distance > 0 for distance in distances)
-        below = sum(distance < 0 for distance in distances)
-        tied = len(both) - above - below
+        above = sum(ranking.places[one] < ranking.places[other] for ranking in both)
+        below = sum(ranking.places[one] > ranking.places[other] for ranking in both)
         if 2 * above > len(both):
-            found.append(Preference(one, other, above, below, tied, sum(distances) / len(both), *_degree(both, one)))
+            found.append(preference_of(both, one, other))
         elif 2 * below > len(both):
-            found.append(Preference(other, one, below, above, tied, -sum(distances) / len(both), *_degree(both, other)))
+            found.append(preference_of(both, other, one))
     return found
+
+
+def preference_of(rankings: Sequence[Ranking], better: int, worse: int) -> Preference:
+    """What these rankings, which all have both candidates, say of the one above the other."""
+    distances = [ranking.places[worse] - ranking.places[better] for ranking in rankings]
+    votes = sum(distance > 0 for distance in distances)
+    against = sum(distance < 0 for distance in distances)
+    return Preference(
+        better,
+        worse,
+        votes,
+        against,
+        len(distances) - votes - against,
+        sum(distances) / len(distances),
+        *_degree(rankings, better),
+    )
 
 
 def _degree(rankings: Sequence[Ranking], better: int) -> tuple[float, int, float]:
@@ -163,20 +254,30 @@ def runs_in_circle(preferences: Collection[Preference]) -> bool:
     return False
 
 
-def choose(preferences: Sequence[Preference], candidates: Collection[int], pairs: Pairs) -> list[Preference]:
+def choose(
+    preferences: Sequence[Preference],
+    candidates: Collection[int],
+    pairs: Pairs,
+    *,
+    seed: int = 0,
+    at: Mapping[int, int] | None = None,
+) -> list[Preference]:
     """The pairs that a policy asks for, the widest first. Ties and pairs without a strict majority give none.
 
-    Where several candidates share the best or the worst level, `best_vs_worst` takes the pair with the largest
-    majority, then the widest gap; what is still equal is decided by a hash of the ids, so that no generator wins
-    for having been first.
+    `at` is the level of each candidate; without it `levels` says. Where several candidates share the best or the worst
+    level, `best_vs_worst` takes the pair with the largest majority, then the widest gap; what is still equal is decided
+    by a hash of the ids, so that no generator wins for having been first. `best_vs_random` draws one of the pairs of
+    `best_vs_rest` by a hash of the ids and the seed: it stays the same as long as these candidates do.
     """
-    at = levels(candidates, preferences)
+    at = levels(candidates, preferences) if at is None else at
     worst = max(at.values(), default=0)
     chosen = sorted(
         (p for p in preferences if _fits(pairs, at[p.better], at[p.worse], worst)),
         key=lambda p: (p.votes - p.against, p.gap, sha256(f"{p.better} {p.worse}")),
         reverse=True,
     )
+    if pairs is Pairs.BEST_VS_RANDOM:
+        return sorted(chosen, key=lambda p: sha256(f"{seed} {p.better} {p.worse}"))[:1]
     return chosen[:1] if pairs is Pairs.BEST_VS_WORST else chosen
 
 
@@ -186,7 +287,7 @@ def _fits(pairs: Pairs, better: int, worse: int, lowest: int) -> bool:
             return True
         case Pairs.ADJACENT:
             return worse - better == 1
-        case Pairs.BEST_VS_REST:
+        case Pairs.BEST_VS_REST | Pairs.BEST_VS_RANDOM:
             return better == 0 and worse > 0
         case Pairs.BEST_VS_WORST:
             return better == 0 and worse == lowest and lowest > 0
@@ -194,7 +295,7 @@ def _fits(pairs: Pairs, better: int, worse: int, lowest: int) -> bool:
 
 @dataclass(frozen=True)
 class Best:
-    """The candidate that beats every other one. `agreement` is the smallest majority it does so with."""
+    """The candidate that beats every other one. `agreement` is the smallest share of raters who say so of a pair."""
 
     candidate: int
     raters: int
@@ -207,7 +308,11 @@ def best(judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
     Candidates with the same text are one candidate here. Two that tie for the best place make none the best: which
     of them to train on is not for the export to guess.
     """
-    preferences = majorities(judged_here.rankings)
+    return above_all(majorities(judged_here.rankings), judged_here, texts)
+
+
+def above_all(preferences: Sequence[Preference], judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
+    """The candidate that these preferences put above each of the others, or None."""
     won = {(p.better, p.worse): p.agreement for p in preferences}
     candidates = judged_here.candidates
     for candidate in sorted(candidates, key=lambda c: sha256(str(c))):

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from labeling.exports.answers import Judged, Text, edited, judged, rankings_of
-from labeling.exports.policies import Edits, Policies, choose, majorities, runs_in_circle
+from labeling.exports.answers import Judged, Text, edited, judged, rankings_of, rated
+from labeling.exports.consensus import candidates_rated, relations
+from labeling.exports.policies import Edits, Margin, Policies, Preference, choose, runs_in_circle
 from labeling.exports.records import Annotation, Candidate, Example
 from labeling.exports.removed import Removed
+from labeling.exports.responses import is_agreed_on, is_long_enough, is_of_models, withheld
 from labeling.text import typed
 
 
@@ -18,7 +20,8 @@ from labeling.text import typed
 class Pair:
     """A better and a worse response, trimmed, and the votes behind it: the same metadata keys and types for all.
 
-    `margin` is how much better, from 0 to 1, where people were asked for a degree; 0 where they were not.
+    `margin` is how much better, from 0 to 1, where people were asked for a degree or, if that is asked for, by how much
+    they rated it higher; 0 where they were not.
     """
 
     chosen: str
@@ -35,15 +38,19 @@ def pairs(example: Example, policies: Policies, removed: Removed) -> list[Pair]:
     them.
     """
     found: list[Pair] = []
+    without = withheld(example, policies, removed)
     if policies.edits is not Edits.ONLY:
-        for group in judged(example):
+        for group in judged(example, without):
             found += _fit(_from_rankings(example, group, policies, removed), removed)
     if policies.edits is not Edits.NONE:
         for _, edits in groupby(sorted(edited(example), key=_asked), key=_asked):
-            found += _fit(_from_edits(example, edits, policies), removed)
+            found += _fit(_from_edits(example, edits, policies, without, removed), removed)
     sides = {(pair.chosen, pair.rejected) for pair in found}
     kept = [pair for pair in found if (pair.rejected, pair.chosen) not in sides]
     removed.add("contradiction", len(found) - len(kept))
+    if policies.max_pairs is not None:
+        removed.add("over_cap", max(0, len(kept) - policies.max_pairs))
+        kept = kept[: policies.max_pairs]
     return [Pair(pair.chosen, pair.rejected, pair.margin, pair.metadata | {"n_pairs": len(kept)}) for pair in kept]
 
 
@@ -64,11 +71,14 @@ def _fit(pairs: Iterable[Pair], removed: Removed) -> list[Pair]:
 
 
 def _from_rankings(example: Example, group: Judged, policies: Policies, removed: Removed) -> Iterator[Pair]:
-    preferences = majorities(group.rankings)
-    chosen = choose(preferences, group.candidates, policies.pairs)
+    preferences, at = relations(group, policies.consensus)
+    chosen = choose(preferences, group.candidates, policies.pairs, seed=policies.seed, at=at)
     if not chosen:
         removed.add("circle" if runs_in_circle(preferences) else "no_preference")
+    margins = _margins(example, policies)
     for preference in chosen:
+        if not _is_clear(preference, policies, removed):
+            continue
         better, worse = example.candidates[preference.better], example.candidates[preference.worse]
         metadata = _metadata(
             example,
@@ -88,24 +98,59 @@ def _from_rankings(example: Example, group: Judged, policies: Policies, removed:
             strength=preference.strength,
             strength_max=preference.strengths,
         )
-        yield Pair(better.text.strip(), worse.text.strip(), preference.margin, metadata)
+        margin = preference.margin if margins is None else _apart(margins, preference)
+        yield Pair(better.text.strip(), worse.text.strip(), margin, metadata)
+
+
+def _is_clear(preference: Preference, policies: Policies, removed: Removed) -> bool:
+    """Whether enough people agree on a pair, and where they were asked how much better, on enough of it."""
+    if not is_agreed_on(preference.raters, preference.agreement, policies, removed):
+        return False
+    # With one degree alone nobody was asked how much.
+    if preference.strengths > 1 and preference.margin < (policies.min_strength or 0):
+        removed.add("weak")
+        return False
+    return True
+
+
+def _margins(example: Example, policies: Policies) -> dict[int, float] | None:
+    """The rating of each candidate where margins are taken from ratings; None where they are not."""
+    if policies.margin is Margin.STRENGTH:
+        return None
+    return candidates_rated(rated(example, policies.attributes), policies.ratings)
+
+
+def _apart(ratings: Mapping[int, float], preference: Preference) -> float:
+    """By how much the better one is rated higher. Where ratings say the opposite, they say nothing of how much."""
+    if preference.better not in ratings or preference.worse not in ratings:
+        return 0.0
+    return max(0.0, ratings[preference.better] - ratings[preference.worse])
 
 
 def _asked(edit: Text) -> tuple[str, str]:
     return edit.annotation.queue, edit.question
 
 
-def _from_edits(example: Example, edits: Iterable[Text], policies: Policies) -> Iterator[Pair]:
+def _from_edits(
+    example: Example, edits: Iterable[Text], policies: Policies, without: Collection[int], removed: Removed
+) -> Iterator[Pair]:
     """Each edited response over its original and, if that is asked for, over what its editor put below the original."""
     for edit in edits:
         assert edit.original is not None
         text = edit.text.strip()
+        if not is_of_models(example.candidates[edit.original], policies):
+            continue  # counted with the response that was edited
+        if text and not is_long_enough(text, policies):
+            removed.add("length")
+            continue
         # A field turns every end of a line into a line feed: that is no edit, and nothing to prefer a response for.
         ends = str if "\r" in text else typed
         below = {edit.original: 0}
         if policies.edits is Edits.OVER_WORSE and text != ends(example.candidates[edit.original].text).strip():
             below |= _worse(edit.annotation, edit.original)
         for candidate_id, distance in below.items():
+            if candidate_id in without:
+                continue
             worse = example.candidates[candidate_id]
             metadata = _metadata(
                 example,

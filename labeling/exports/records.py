@@ -61,7 +61,11 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own."""
+    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own.
+
+    Prompts with the same `group` share a split; where it is empty, those that open alike do. It is hashed as the
+    opening turn is: a group named by the normalised opening of one of its prompts leaves that one where it was.
+    """
 
     id: int
     messages: tuple[Message, ...]
@@ -71,6 +75,7 @@ class Prompt:
     language: str = ""
     tags: str = "[]"
     metadata: str = "{}"
+    group: str = ""
 
     @property
     def opening(self) -> str:

@@ -16,6 +16,18 @@ RULES: dict[str, str] = {
     "same_text": "pairs whose two texts are the same once trimmed, such as an edit that changed nothing",
     "duplicate": "pairs and responses that a prompt would give twice, because two responses have the same text",
     "contradiction": "pairs and labels that other answers to the same prompt turn around; neither is exported",
+    "model": "responses that are not of the models that were asked for",
+    "length": "responses that are shorter or longer than was asked for",
+    "few_raters": "pairs, labels and best responses that fewer people judged than was asked for",
+    "low_agreement": "pairs, labels and best responses that fewer raters agree on than was asked for",
+    "weak": "pairs whose better side is better by less than was asked for",
+    "between": "responses that are rated neither high enough to be called good nor low enough to be called bad",
+    "over_cap": "pairs beyond the number that one prompt may give",
+    "split_conflict": "prompts whose own tag puts them into another split than their group, or into two",
+    "benchmark": "rows that share words with the benchmark",
+    "control_token": "rows with text that looks like a control token of a chat template",
+    "too_many_tokens": "rows with more tokens than was asked for",
+    "repeated": "rows whose texts stand in the file already",
 }
 
 

@@ -9,13 +9,15 @@ from dataclasses import dataclass, field
 from itertools import islice
 from typing import Any
 
-from labeling.errors import Conflict
-from labeling.exports import examples
+from labeling.errors import Conflict, Fault, Invalid
+from labeling.exports import examples, tokens
 from labeling.exports.checks import Watch, about_labels
 from labeling.exports.choices import Choice
-from labeling.exports.policies import split_of
+from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
+from labeling.exports.policies import Policies, SplitBy
 from labeling.exports.records import Row
 from labeling.exports.removed import RULES, Removed
+from labeling.exports.splits import HELD_OUT, Splits
 from labeling.exports.spreading import apart
 
 CHUNK = 64 * 1024  # bytes: large enough that sending is cheap, small enough that the first rows come at once
@@ -72,25 +74,55 @@ def encode(row: Row) -> str:
     return line + "\n"
 
 
-def _open(choice: Choice, removed: Removed) -> Generator[tuple[bool, Row], None, None]:
+class _Rows:
     """The rows of an export, each with whether it is its prompt's first.
 
-    Holds a database connection until it ends or is closed.
+    Holds a database connection until it ends or is closed. `warnings` is complete at the end.
     """
-    split = choice.policies.split
-    scope = examples.Scope(
-        project_id=choice.project.pk,
-        queue_id=choice.queue.pk if choice.queue else None,
-        unanswered=choice.format.unanswered,
-        wanted=lambda prompt: split is None or split_of(prompt) is split,
-    )
-    with examples.snapshot() as own:
-        prompts = (choice.format.rows(example, choice.policies, removed) for example in examples.read(own, scope))
-        if choice.format.apart:
-            yield from apart(map(list, prompts))
-        else:
-            for rows in prompts:
-                yield from ((place == 0, row) for place, row in enumerate(rows))
+
+    def __init__(self, choice: Choice, removed: Removed, tools: Tools) -> None:
+        if choice.policies.tokenizer and tools.count is tokens.estimate:
+            said = "Releases and the command count with a tokenizer. Leave it out here: tokens are counted by bytes."
+            raise Invalid(said, errors=[Fault("tokenizer", said)])
+        self._choice = choice
+        self._removed = removed
+        verbatim = choice.format.name in VERBATIM
+        self._cleaning = Cleaning(Policies() if verbatim else choice.policies, Tools() if verbatim else tools, removed)
+        self._rows = self._opened()
+
+    def __iter__(self) -> Iterator[tuple[bool, Row]]:
+        return self._rows
+
+    def close(self) -> None:
+        self._rows.close()
+
+    @property
+    def warnings(self) -> list[str]:
+        """What was changed on the way."""
+        escaped = self._cleaning.escaped
+        number = "1 row" if escaped == 1 else f"{escaped:,} rows"
+        return [f"Control tokens in {number} were broken up by a space after their first character."] if escaped else []
+
+    def _opened(self) -> Generator[tuple[bool, Row], None, None]:
+        choice = self._choice
+        policies = choice.policies
+        with examples.snapshot() as own:
+            by_tag = policies.split is not None and policies.split_by is SplitBy.TAG
+            held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
+            scope = examples.Scope(
+                project_id=choice.project.pk,
+                queue_id=choice.queue.pk if choice.queue else None,
+                unanswered=choice.format.unanswered,
+                wanted=Splits(policies, self._removed, held_out).wants,
+                selection=choice.selection,
+            )
+            found = examples.read(own, scope)
+            prompts = (self._cleaning.clean(choice.format.rows(example, policies, self._removed)) for example in found)
+            if choice.format.apart:
+                yield from apart(map(list, prompts))
+            else:
+                for rows in prompts:
+                    yield from ((place == 0, row) for place, row in enumerate(rows))
 
 
 def _why_empty(choice: Choice, removed: Removed) -> str:
@@ -99,25 +131,36 @@ def _why_empty(choice: Choice, removed: Removed) -> str:
     because = f" Left out: {reasons}." if reasons else ""
     return (
         f"There is nothing to export as “{choice.format.name}”{where} yet, and a file without rows would break "
-        f"whatever loads it.{because}"
+        f"whatever loads it.{because}{_what_to_do(choice)}"
     )
+
+
+def _what_to_do(choice: Choice) -> str:
+    """How an empty split comes to have rows."""
+    split = choice.policies.split
+    if split is None:
+        return ""
+    if choice.policies.split_by is SplitBy.TAG:
+        return f" Tag prompts with “{split}” and have them answered, or export without a split."
+    return " Have more prompts answered, give this split a larger share (ratios), or export without a split."
 
 
 class Export:
     """The bytes of one export, as an iterator over chunks of whole lines.
 
-    The first row is made at once, so what is wrong shows before the first byte is sent; EmptyExport is raised where
-    there is none. `report` is complete when the iterator is at its end. An error on the way comes out of the
-    iterator: whoever sends the bytes must break off then, and not end the file as if it were whole. Close it when it
-    is not read to its end: it holds a database connection.
+    `tools` counts tokens and knows a benchmark; without it tokens are counted by bytes. The first row is made at once,
+    so what is wrong shows before the first byte is sent: Invalid is raised for a choice that needs a tool which is not
+    there, EmptyExport where there is no row. `report` is complete when the iterator is at its end. An error on the way
+    comes out of the iterator: whoever sends the bytes must break off then, and not end the file as if it were whole.
+    Close it when it is not read to its end: it holds a database connection.
     """
 
-    def __init__(self, choice: Choice, *, watch: bool = True) -> None:
+    def __init__(self, choice: Choice, *, watch: bool = True, tools: Tools | None = None) -> None:
         self.report = Report(choice.as_dict)
         self._removed = Removed()
         self._watch = Watch() if watch else None
-        self._rows = _open(choice, self._removed)
-        first = next(self._rows, None)
+        self._rows = _Rows(choice, self._removed, tools or Tools())
+        first = next(iter(self._rows), None)
         if first is None:
             raise EmptyExport(_why_empty(choice, self._removed), data={"removed": self._removed.as_dict()})
         self._chunks = self._encoded(first)
@@ -161,7 +204,7 @@ class Export:
             yield chunk
         report.sha256 = digest.hexdigest()
         report.removed = self._removed.as_dict()
-        report.warnings = self._watch.warnings() if self._watch else []
+        report.warnings = [*self._rows.warnings, *(self._watch.warnings() if self._watch else [])]
         if any(labels.values()):
             report.labels = {"true": labels[True], "false": labels[False]}
             report.warnings += about_labels(labels[True], labels[False])
@@ -171,13 +214,13 @@ class Export:
         yield from self._rows
 
 
-def measure(choice: Choice) -> Report:
+def measure(choice: Choice, tools: Tools | None = None) -> Report:
     """The report of an export without its bytes: rows, size and hash, what was left out, warnings. Reads it all.
 
     An export without rows is reported as one of 0 rows.
     """
     try:
-        export = Export(choice)
+        export = Export(choice, tools=tools)
     except EmptyExport as error:
         return Report(choice.as_dict, removed=error.data["removed"])
     for _ in export:
@@ -187,7 +230,7 @@ def measure(choice: Choice) -> Report:
 
 def preview(choice: Choice, number: int) -> list[Row]:
     """The first rows of an export, none where it is empty."""
-    found = _open(choice, Removed())
+    found = _Rows(choice, Removed(), Tools())
     try:
         return [row for _, row in islice(found, number)]
     finally:

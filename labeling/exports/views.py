@@ -23,9 +23,9 @@ def export(request: MemberRequest, slug: str) -> HttpResponse:
     known = {"project": project, "manages": True, "form": ExportForm(project, initial=given)}
     try:
         choice = choices.parse(project, given)
+        rows = previews.first_rows(choice)
     except Invalid as error:
         return render(request, "exports/export.html", known | {"mistake": error}, status=400)
-    rows = previews.first_rows(choice)
     counted = count or previews.is_quickly_counted(choice)
     known |= {
         "choice": choice,

@@ -18,7 +18,7 @@ from labeling.api.errors import as_json
 from labeling.api.schema import describe
 from labeling.exports import choices, stream
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import Edits, Pairs, Responses, Split
+from labeling.exports.settings import SETTINGS, Setting
 from labeling.models import Role
 from labeling.services import events
 
@@ -30,28 +30,19 @@ class ExportQuery(serializers.Serializer[Any]):
         choices=[(name, kind.title) for name, kind in FORMATS.items()], help_text="What one line looks like."
     )
     queue = serializers.CharField(required=False, help_text="The slug or the number of one queue; all without it.")
-    pairs = serializers.ChoiceField(
-        choices=[kind.value for kind in Pairs],
-        required=False,
-        default=Pairs.BEST_VS_WORST.value,
-        help_text="Which pairs of a ranking become rows, for formats of pairs.",
-    )
-    edits = serializers.ChoiceField(
-        choices=[kind.value for kind in Edits],
-        required=False,
-        default=Edits.OVER_ORIGINAL.value,
-        help_text="Which pairs edited responses give, for formats of pairs: over the response that was edited, over "
-        "those too that its editor put below that one, these pairs only, or none.",
-    )
-    responses = serializers.ChoiceField(
-        choices=[kind.value for kind in Responses],
-        required=False,
-        default=Responses.ANY.value,
-        help_text="What people wrote or edited, what they put first, or the second where the first is missing.",
-    )
-    split = serializers.ChoiceField(
-        choices=[kind.value for kind in Split], required=False, help_text="One part of the dataset; all without it."
-    )
+
+    def get_fields(self) -> dict[str, serializers.Field[Any, Any, Any, Any]]:
+        return super().get_fields() | {setting.name: _field(setting) for setting in SETTINGS}
+
+
+def _field(setting: Setting) -> serializers.Field[Any, Any, Any, Any]:
+    known: dict[str, Any] = {"required": False, "help_text": setting.help}
+    if setting.default_text:
+        known["default"] = setting.default_text
+    if setting.titles:
+        return serializers.ChoiceField(choices=[str(value) for value in setting.titles], **known)
+    known["help_text"] += f" Such as {setting.kind.example}."
+    return serializers.CharField(**known)
 
 
 class RemovedCount(serializers.Serializer[Any]):

@@ -20,7 +20,7 @@ class Kto:
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = asked(example.prompt)
-        for judgement in judgements(example, removed):
+        for judgement in judgements(example, policies, removed):
             yield {
                 "prompt": prompt,
                 "completion": [reply(judgement.text)],

@@ -30,6 +30,11 @@ EDIT = form(name="edited", type="edit")
 COMPARE = form(name="preference", type="compare", strengths=DEGREES, both_bad=True)
 COMPARE_PLAINLY = form(name="preference", type="compare")
 COMPARE_AND_EDIT = form(*COMPARE.questions, *EDIT.questions)
+LIKERT = form(name="quality", type="rate", min=1, max=5)
+HELPSTEER = form(
+    {"name": "helpfulness", "type": "rate", "min": 0, "max": 4},
+    {"name": "verbosity", "type": "rate", "min": 0, "max": 4},
+)
 THUMBS = form(name="thumbs", type="rate", min=0, max=1)
 
 
@@ -97,6 +102,15 @@ def compared_and_edited(preferred: str, text: str, of: str, strength: int = 2) -
 def rated(queue: str = "rate", **numbers: int) -> Annotation:
     """One person's thumbs: 1 is up, 0 is down."""
     return answered(THUMBS, {"thumbs": numbers}, shown="".join(numbers), queue=queue)
+
+
+def scored(queue: str = "score", form: Form = LIKERT, **numbers: Sequence[int]) -> Annotation:
+    """One person's ratings of each candidate, one number for each question of the form."""
+    answers = {
+        question["name"]: {key: given[place] for key, given in numbers.items()}
+        for place, question in enumerate(form.questions)
+    }
+    return answered(form, answers, shown="".join(numbers), queue=queue)
 
 
 def example(

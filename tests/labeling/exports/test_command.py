@@ -12,12 +12,15 @@ from pathlib import Path
 
 import psycopg
 import pytest
-from django.core.management import CommandError, call_command
+from django.core.management import CommandError, call_command, load_command_class
+from pytest_django.fixtures import SettingsWrapper
 
 from labeling.exports import stream
-from labeling.models import Project, User
+from labeling.exports.settings import SETTINGS
+from labeling.models import Project, Queue, User
 from tests import make, process
 from tests.labeling.exports.answering import answered
+from tests.labeling.exports.tiny import tokenizer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -64,6 +67,47 @@ def test_every_setting_can_be_given(
     answered(make.queue(project, preset="kto"), ann, thumbs={"Answer 0 to 7": 1, "Answer 1 to 7": 0})
     call_command("export", "haiku", format="kto", out=out)
     assert "1 labelled true, 1 labelled false." in capsys.readouterr().err
+
+
+def test_every_setting_is_an_option() -> None:
+    parser = load_command_class("labeling.exports", "export").create_parser("manage.py", "export")
+    given = [f"{setting.option}={setting.default_text or 'x'}" for setting in SETTINGS]
+    found = parser.parse_args(["haiku", "--format", "sft", *given])
+    for setting in SETTINGS:
+        assert getattr(found, setting.name) == (setting.default_text or "x")
+    told = parser.format_help()
+    assert "--min-raters" in told
+    assert "best_vs_random" in told
+
+
+def test_a_benchmark_is_kept_clear_of(project: Project, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make.written(Queue.objects.get(slug="write"), make.manager(project), "Out of a book of tests")
+    file, out = tmp_path / "benchmark.jsonl", tmp_path / "train.jsonl"
+    file.write_text('{"question": "out of a book of tests!"}\n')
+    call_command("export", "haiku", format="sft", benchmark=str(file), out=str(out))
+    assert "Left out: 1 rows that share words with the benchmark." in capsys.readouterr().err
+    assert len(out.read_text().splitlines()) == 1
+    for broken, said in ((b"\xff\xfe", "no text in UTF-8"), (b"Yes", "3 words or more")):
+        file.write_bytes(broken)
+        with pytest.raises(CommandError, match=said):
+            call_command("export", "haiku", format="sft", benchmark=str(file), out=str(out))
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("export", "haiku", format="sft", benchmark=str(tmp_path / "missing"), out=str(out))
+
+
+def test_tokens_are_counted_with_a_model_of_the_platform(
+    project: Project, tmp_path: Path, settings: SettingsWrapper, capsys: pytest.CaptureFixture[str]
+) -> None:
+    settings.ANNOTATE_HOME = tmp_path
+    (tmp_path / "models" / "small").mkdir(parents=True)
+    tokenizer().backend_tokenizer.save(str(tmp_path / "models" / "small" / "tokenizer.json"))
+    given = {"format": "sft", "tokenizer": "small", "out": str(tmp_path / "train.jsonl")}
+    call_command("export", "haiku", **given, max_tokens="100")
+    assert "1 row from 1 prompt," in capsys.readouterr().err
+    with pytest.raises(CommandError, match="1 rows with more tokens"):
+        call_command("export", "haiku", **given, max_tokens="11")
+    with pytest.raises(CommandError, match="There are: small"):
+        call_command("export", "haiku", **given | {"tokenizer": "large"}, max_tokens="11")
 
 
 def test_what_is_no_file_is_written_to_and_stays(project: Project, tmp_path: Path) -> None:

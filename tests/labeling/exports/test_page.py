@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from html.parser import HTMLParser
 from typing import Any
 
@@ -10,6 +11,7 @@ from django.test import Client
 
 from labeling.exports import previews
 from labeling.exports.formats import FORMATS
+from labeling.exports.settings import SETTINGS, Group
 from labeling.models import Project, User
 from tests import make
 from tests.labeling.exports.answering import answered
@@ -79,6 +81,41 @@ def test_edits_can_be_chosen(project: Project, alice: User) -> None:
     html = seen(alice, format="preference", edits="none")
     assert '<option value="none" selected>' in html
     assert "edits=none" in html
+
+
+def test_every_setting_has_a_field_with_a_label(project: Project, alice: User) -> None:
+    html = seen(alice, format="preference")
+    for setting in SETTINGS:
+        assert (f'name="{setting.name}"' in html) == setting.on_page
+        if setting.on_page:
+            assert f'<label for="id_{setting.name}">{setting.title}' in html
+            assert f'id="id_{setting.name}_helptext"' in html
+    assert html.count("<details") >= len(Group) - 1
+
+
+def test_groups_of_settings_unfold_where_something_in_them_is_set(project: Project, alice: User) -> None:
+    def unfolded(**given: str) -> list[str]:
+        html = seen(alice, format="preference", **given)
+        return re.findall(r'<details class="more group" open>\s*<summary><span class="group__title">([^<]+)<', html)
+
+    assert unfolded() == []
+    assert unfolded(consensus="majority", ratios="80/10/10") == [], "defaults that a form sends along"
+    assert unfolded(min_raters="1", dedupe="rows") == [Group.ANSWERS, Group.CLEANING]
+
+
+def test_what_is_filled_in_stays_and_goes_into_the_download(project: Project, alice: User) -> None:
+    html = seen(alice, format="preference", max_pairs="3", tags="", batches=" ")
+    assert re.search(r'<input[^>]*name="max_pairs"[^>]*value="3"|<input[^>]*value="3"[^>]*name="max_pairs"', html)
+    (download,) = [where for where in links(html) if where.startswith("/api/")]
+    assert download.endswith("max_pairs=3")
+    browser = Client()
+    browser.force_login(alice)
+    response = browser.get(AT, {"format": "preference", "min_agreement": "two thirds"})
+    assert response.status_code == 400
+    html = response.content.decode()
+    assert "from 0 to 1" in html
+    assert 'value="two thirds"' in html
+    assert browser.get(AT, {"tokenizer": "small", "max_tokens": "9"}).status_code == 400
 
 
 def links(html: str) -> list[str]:

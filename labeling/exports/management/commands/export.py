@@ -10,12 +10,15 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.errors import DomainError
-from labeling.exports import choices, stream
+from labeling.exports import choices, stream, tokens
+from labeling.exports.cleaning import Tools
+from labeling.exports.contamination import Benchmark
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import Edits, Pairs, Responses, Split
+from labeling.exports.settings import SETTINGS
 from labeling.models import Project
 
 
@@ -30,19 +33,25 @@ class Command(BaseCommand):
         parser.add_argument("project", help="the project's slug")
         parser.add_argument("--format", required=True, metavar="F", help=f"one of: {', '.join(FORMATS)}")
         parser.add_argument("--queue", default="", help="the slug or number of one queue; all of them without it")
-        parser.add_argument("--pairs", default="", metavar="P", help=f"one of: {', '.join(Pairs)}")
-        parser.add_argument("--edits", default="", metavar="E", help=f"one of: {', '.join(Edits)}")
-        parser.add_argument("--responses", default="", metavar="R", help=f"one of: {', '.join(Responses)}")
-        parser.add_argument("--split", default="", metavar="S", help=f"one of: {', '.join(Split)}")
+        for setting in SETTINGS:
+            known = f"one of: {', '.join(setting.titles)}" if setting.titles else f"such as {setting.kind.example}"
+            parser.add_argument(
+                setting.option, default="", metavar=setting.name[0].upper(), help=f"{setting.help} {known}"
+            )
+        parser.add_argument(
+            "--benchmark", default="", metavar="FILE", help="leave out rows that share 13 words in a row with this file"
+        )
         parser.add_argument("--out", default="-", metavar="FILE", help="a file; - or nothing is standard output")
 
-    def handle(self, *args: Any, project: str, out: str, **options: Any) -> None:
+    def handle(self, *args: Any, project: str, out: str, benchmark: str = "", **options: Any) -> None:
         found = Project.objects.filter(slug=project).first()
         if found is None:
             raise CommandError(f"There is no project “{project}”.")
         given = {name: options[name] for name in choices.NAMES if options[name]}
         try:
-            with closing(stream.Export(choices.parse(found, given))) as export, _destination(out) as target:
+            choice = choices.parse(found, given)
+            tools = Tools(_count(choice.policies.tokenizer), _benchmark(benchmark))
+            with closing(stream.Export(choice, tools=tools)) as export, _destination(out) as target:
                 for chunk in export:
                     target.write(chunk)
         except DomainError as error:
@@ -55,6 +64,22 @@ class Command(BaseCommand):
             raise CommandError(f"{out} cannot be written: {error.strerror or error}.") from error
         for line in [*export.report.said, f"SHA-256 {export.report.sha256}"]:
             self.stderr.write(line)
+
+
+def _count(tokenizer: str) -> tokens.Count:
+    return tokens.counter(settings.ANNOTATE_HOME / "models", tokenizer) if tokenizer else tokens.estimate
+
+
+def _benchmark(name: str) -> Benchmark | None:
+    if not name:
+        return None
+    try:
+        with Path(name).open(encoding="utf-8") as lines:
+            return Benchmark.read(lines)
+    except OSError as error:
+        raise CommandError(f"{name} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{name} is no text in UTF-8.") from error
 
 
 @contextmanager

@@ -1,0 +1,159 @@
+"""Rows as they go into the file: what would harm whoever trains on them is left out or changed, and counted."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from labeling.exports import control_tokens, tokens
+from labeling.exports.contamination import Benchmark
+from labeling.exports.policies import ControlTokens, Dedupe, Policies
+from labeling.exports.records import Row
+from labeling.exports.removed import Removed
+from labeling.text import canonical_json
+
+# Formats that show what is stored as it is stored: no row of theirs is changed or left out. Offsets of marks count in
+# the text as it was shown, so that one space more would move them.
+VERBATIM = frozenset({"raw", "spans"})
+
+# The columns that hold the sides of a pair, under the names of different trainers: each sees one of them at a time.
+SIDES = ("chosen", "rejected", "preferred_output", "non_preferred_output", "response1", "response2")
+# What says of a row how good it is, or where it is from, and not what is in it.
+_ABOUT = ("metadata", "label", "margin")
+
+
+@dataclass(frozen=True)
+class Tools:
+    """What cleaning needs beside the policies: how to count tokens, and a benchmark to keep clear of."""
+
+    count: tokens.Count = tokens.estimate
+    benchmark: Benchmark | None = None
+
+
+class Cleaning:
+    """Cleans the rows of one export, prompt by prompt.
+
+    To know what the file has already it keeps 16 bytes of hash for each row, some 100 in memory, and nothing else.
+    """
+
+    def __init__(self, policies: Policies, tools: Tools, removed: Removed) -> None:
+        self._policies = policies
+        self._tools = tools
+        self._removed = removed
+        self._seen: set[bytes] = set()
+        self.escaped = 0  # rows in which a control token was broken up
+        self._rules: list[tuple[str, Callable[[Row], bool]]] = []
+        if tools.benchmark:
+            self._rules.append(("benchmark", self._is_in_benchmark))
+        if policies.control_tokens is ControlTokens.DROP:
+            self._rules.append(("control_token", _has_control_token))
+        if policies.max_tokens is not None:
+            self._rules.append(("too_many_tokens", self._is_too_long))
+        if policies.dedupe is Dedupe.ROWS:
+            self._rules.append(("repeated", self._is_repeated))
+
+    def clean(self, rows: Iterable[Row]) -> Iterable[Row]:
+        """The rows of one prompt that may stay. Each says how many there are, where it said so before."""
+        kept = self._kept(rows) if self._rules else rows
+        return map(self._escaped, kept) if self._policies.control_tokens is ControlTokens.ESCAPE else kept
+
+    def _kept(self, rows: Iterable[Row]) -> list[Row]:
+        kept, all_rows = [], list(rows)
+        for row in all_rows:
+            broken = next((rule for rule, breaks in self._rules if breaks(row)), None)
+            if broken:
+                self._removed.add(broken)
+            else:
+                kept.append(row)
+        if len(kept) < len(all_rows):
+            kept = [_with_number(row, len(kept)) for row in kept]
+        return kept
+
+    def _escaped(self, row: Row) -> Row:
+        changed = {name: value if name in _ABOUT else _escaped(value) for name, value in row.items()}
+        self.escaped += changed != row
+        return changed
+
+    def _is_in_benchmark(self, row: Row) -> bool:
+        assert self._tools.benchmark
+        return self._tools.benchmark.matches(_texts_of(row))
+
+    def _is_too_long(self, row: Row) -> bool:
+        assert self._policies.max_tokens is not None
+        return tokens_in(row, self._tools.count) > self._policies.max_tokens
+
+    def _is_repeated(self, row: Row) -> bool:
+        key = content_hash(row)
+        if key in self._seen:
+            return True
+        self._seen.add(key)
+        return False
+
+
+def tokens_in(row: Row, count: tokens.Count) -> int:
+    """How many tokens a trainer has to take in at once: everything but the metadata and, of a pair, the longer side."""
+    each = {name: _tokens(value, count) for name, value in row.items() if name not in _ABOUT}
+    shared = sum(number for name, number in each.items() if name not in SIDES)
+    return shared + max((number for name, number in each.items() if name in SIDES), default=0)
+
+
+def _tokens(value: Any, count: tokens.Count) -> int:
+    if isinstance(value, str):
+        return count(value)
+    if isinstance(value, dict):
+        if "role" in value:
+            # The role is in what a template adds. Calls are there as JSON, near enough.
+            calls = value.get("tool_calls")
+            return tokens.EACH_MESSAGE + count(value["content"]) + (count(canonical_json(calls)) if calls else 0)
+        return sum(_tokens(inner, count) for inner in value.values())
+    return sum(_tokens(inner, count) for inner in value) if isinstance(value, list) else 0
+
+
+def content_hash(row: Row) -> bytes:
+    """16 bytes that two rows have in common where their texts are the same: whatever their labels and metadata, and
+    whichever side of a pair is the better one. So no two prompts with the same texts contradict each other.
+    """
+    content = {name: value for name, value in row.items() if name not in (*_ABOUT, *SIDES)}
+    sides = sorted(canonical_json(row[name]) for name in SIDES if name in row)
+    return hashlib.blake2b(canonical_json([content, sides]).encode(), digest_size=16).digest()
+
+
+def _has_control_token(row: Row) -> bool:
+    return any(control_tokens.find(text) for text in _texts_of(row))
+
+
+def _escaped(value: Any) -> Any:
+    if isinstance(value, str):
+        return control_tokens.escape(value)
+    if isinstance(value, dict):
+        return {name: _escaped(inner) for name, inner in value.items()}
+    return [_escaped(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _texts_of(row: Row) -> Iterator[str]:
+    """Every text of a row but those of its metadata and the roles of messages."""
+    for name, value in row.items():
+        if name not in _ABOUT:
+            yield from _texts(value)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for name, inner in value.items():
+            if name != "role":
+                yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _with_number(row: Row, number: int) -> Row:
+    """The row, saying that its prompt has so many, where it says how many."""
+    metadata = row.get("metadata")
+    if not isinstance(metadata, dict) or "n_pairs" not in metadata:
+        return row
+    return row | {"metadata": metadata | {"n_pairs": number}}

@@ -1,0 +1,92 @@
+"""Other ways than majorities to put several people's answers together: Borda's count, and means of ratings.
+
+Numbers are exact fractions until they are written, so that the order in which people answered changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from fractions import Fraction
+from itertools import combinations
+
+from labeling.exports.answers import Judged, Ranking, Rated
+from labeling.exports.policies import Best, Consensus, Preference, Ratings, above_all, levels, majorities, preference_of
+
+# How many ratings of one response are kept where people differ.
+CLOSEST = 3
+
+
+def relations(judged: Judged, consensus: Consensus) -> tuple[list[Preference], dict[int, int]]:
+    """Which candidate stands above which, and the level of each, 0 for the best."""
+    if consensus is Consensus.MAJORITY:
+        preferences = majorities(judged.rankings)
+        return preferences, levels(judged.candidates, preferences)
+    scores = borda(judged.rankings)
+    order = {score: level for level, score in enumerate(sorted(set(scores.values()), reverse=True))}
+    return _by_score(judged.rankings, scores), {candidate: order[score] for candidate, score in scores.items()}
+
+
+def best_of(judged: Judged, texts: Mapping[int, str], consensus: Consensus) -> Best | None:
+    """The candidate above each of the others: Condorcet's winner, or the one that alone has the highest Borda score."""
+    return above_all(relations(judged, consensus)[0], judged, texts)
+
+
+def borda(rankings: Sequence[Ranking]) -> dict[int, Fraction]:
+    """Each candidate's Borda score, from 0 to 1: the share of the others that it stands above, as a mean over raters.
+
+    One that shares a place counts as half above. A share and not a number of points, so that people who were shown more
+    responses have no more say (de Borda 1781; ties and unequal sets as in Emerson 2013, “The original Borda count and
+    partial voting”). Whoever ranked one candidate alone said nothing.
+    """
+    given: dict[int, list[Fraction]] = {}
+    for ranking in rankings:
+        others = len(ranking.places) - 1
+        for candidate, place in ranking.places.items():
+            below = sum(place < other for other in ranking.places.values())
+            level = sum(place == other for other in ranking.places.values()) - 1
+            # A lone candidate has no score from this ranking, but it must have one.
+            given.setdefault(candidate, []).extend([(below + Fraction(level, 2)) / others] if others else [])
+    return {candidate: _mean(shares) if shares else Fraction(1, 2) for candidate, shares in given.items()}
+
+
+def _by_score(rankings: Sequence[Ranking], scores: Mapping[int, Fraction]) -> list[Preference]:
+    """Every pair that somebody ranked and whose scores differ, the higher score above."""
+    found = []
+    for one, other in combinations(sorted(scores), 2):
+        both = [ranking for ranking in rankings if one in ranking.places and other in ranking.places]
+        if both and scores[one] != scores[other]:
+            found.append(preference_of(both, *((one, other) if scores[one] > scores[other] else (other, one))))
+    return found
+
+
+def rating_of(given: Sequence[Fraction], ratings: Ratings) -> float:
+    """One rating of what several people gave, each from 0 to 1."""
+    return float(_mean(closest(given)) if ratings is Ratings.CLOSEST else _mean(given))
+
+
+def closest(given: Sequence[Fraction], number: int = CLOSEST) -> list[Fraction]:
+    """The ratings that lie closest together, so many of them; all where there are no more.
+
+    Where several such groups lie equally close, what is in any of them counts, as often as it is in one: neither the
+    higher nor the lower group wins for where it stands. HelpSteer2 (Wang et al. 2024, section 2) keeps three of up to
+    five ratings so, and takes their mean.
+    """
+    in_order = sorted(given)
+    if len(in_order) <= number:
+        return in_order
+    groups = [in_order[start : start + number] for start in range(len(in_order) - number + 1)]
+    spread = min(group[-1] - group[0] for group in groups)
+    return [rating for group in groups if group[-1] - group[0] == spread for rating in group]
+
+
+def candidates_rated(rated: Sequence[Rated], ratings: Ratings) -> dict[int, float]:
+    """The rating of each candidate, from 0 to 1, over all queues."""
+    given: dict[int, list[Fraction]] = {}
+    for group in rated:
+        for candidate, numbers in group.ratings.items():
+            given.setdefault(candidate, []).extend(numbers)
+    return {candidate: rating_of(numbers, ratings) for candidate, numbers in given.items()}
+
+
+def _mean(numbers: Sequence[Fraction]) -> Fraction:
+    return sum(numbers, Fraction()) / len(numbers)

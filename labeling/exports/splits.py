@@ -1,0 +1,56 @@
+"""Which split each prompt belongs to, by a hash of its group or by its tags. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+
+from labeling.exports.policies import Policies, Split, SplitBy, group_of, split_of
+from labeling.exports.records import Prompt
+from labeling.exports.removed import Removed
+
+# The tags that decide, and which of them wins where a group has several: what is held out stays held out.
+HELD_OUT = (Split.TEST, Split.VALIDATION)
+
+
+class Splits:
+    """Says of every prompt whether it is in the split that is asked for.
+
+    By tag a group is held out as soon as one of its prompts is tagged so: the untagged ones follow, and those with
+    another tag are left out of every split and counted. For that the held-out prompts of the project are looked at
+    first; each of their groups is kept in memory, in 16 bytes.
+    """
+
+    def __init__(self, policies: Policies, removed: Removed, held_out: Iterable[Prompt] = ()) -> None:
+        self._policies = policies
+        self._removed = removed
+        self._conflicts: set[int] = set()
+        self._groups: dict[bytes, Split] = {}
+        for prompt in held_out:
+            for split in HELD_OUT:
+                if split in tags_of(prompt):
+                    group = group_of(prompt)
+                    if self._groups.get(group) is not Split.TEST:
+                        self._groups[group] = split
+
+    def wants(self, prompt: Prompt) -> bool:
+        """Whether the prompt is asked for: all are where no split is."""
+        wanted = self._policies.split
+        return wanted is None or self.of(prompt) is wanted
+
+    def of(self, prompt: Prompt) -> Split | None:
+        """The split of a prompt; None for one that is in none, because its tags contradict its group or one another."""
+        if self._policies.split_by is SplitBy.HASH:
+            return split_of(prompt, self._policies.ratios)
+        split = self._groups.get(group_of(prompt), Split.TRAIN)
+        if tags_of(prompt) - {split}:
+            if prompt.id not in self._conflicts:
+                self._conflicts.add(prompt.id)
+                self._removed.add("split_conflict")
+            return None
+        return split
+
+
+def tags_of(prompt: Prompt) -> set[Split]:
+    """The splits that a prompt is tagged with."""
+    return {Split(tag) for tag in json.loads(prompt.tags) if tag in set(Split)}
