@@ -10,10 +10,10 @@ from urllib.parse import urlencode
 
 from labeling.errors import Fault, Invalid
 from labeling.exports.formats import Format, get_format
-from labeling.exports.policies import Edits, Pairs, Policies, Responses, Split
+from labeling.exports.policies import Edits, Pairs, Policies, Responses, Split, Style
 from labeling.models import Project, Queue
 
-NAMES = ("format", "queue", "pairs", "edits", "responses", "split")
+NAMES = ("format", "queue", "pairs", "edits", "responses", "style", "split")
 
 E = TypeVar("E", bound=StrEnum)
 
@@ -33,8 +33,8 @@ class Choice:
         parts = [self.project.slug, self.format.name]
         parts += [self.queue.slug] if self.queue else []
         used = [getattr(self.policies, name) for name in self.format.uses]
-        # Most projects edit nothing: their files need no word about it.
-        parts += [value for value in used if value is not Edits.OVER_ORIGINAL]
+        # Most projects edit nothing, and most files hold messages: they need no word about it.
+        parts += [value for value in used if value not in (Edits.OVER_ORIGINAL, Style.CONVERSATIONAL)]
         parts += [self.policies.split.value] if self.policies.split else []
         return "-".join(parts) + ".jsonl"
 
@@ -66,6 +66,7 @@ def parse(project: Project, given: Mapping[str, str]) -> Choice:
         pairs=_one_of(Pairs, given, "pairs", faults) or Pairs.BEST_VS_WORST,
         edits=_one_of(Edits, given, "edits", faults) or Edits.OVER_ORIGINAL,
         responses=_one_of(Responses, given, "responses", faults) or Responses.ANY,
+        style=_one_of(Style, given, "style", faults) or Style.CONVERSATIONAL,
         split=_one_of(Split, given, "split", faults),
     )
     queue = _queue(project, given.get("queue", ""), faults)

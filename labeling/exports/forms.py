@@ -7,7 +7,7 @@ from typing import Any
 from django import forms
 
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import SHARES, Edits, Pairs, Responses
+from labeling.exports.policies import SHARES, Edits, Pairs, Responses, Style
 from labeling.models import Project
 
 PAIRS = {
@@ -27,8 +27,12 @@ EDITS = {
     Edits.ONLY: "Pairs of edits only",
     Edits.NONE: "No pairs of edits",
 }
+STYLES = {
+    Style.CONVERSATIONAL: "Messages, for chat models",
+    Style.STANDARD: "Plain text, for single turns",
+}
 
-_USED = ("pairs", "edits", "responses")
+_USED = ("pairs", "edits", "responses", "style")
 
 
 class ExportForm(forms.Form):
@@ -41,6 +45,7 @@ class ExportForm(forms.Form):
     responses = forms.ChoiceField(choices=[(kind.value, title) for kind, title in RESPONSES.items()])
     pairs = forms.ChoiceField(choices=[(kind.value, title) for kind, title in PAIRS.items()])
     edits = forms.ChoiceField(choices=[(kind.value, title) for kind, title in EDITS.items()])
+    style = forms.ChoiceField(choices=[(kind.value, title) for kind, title in STYLES.items()])
     split = forms.ChoiceField(
         choices=[
             ("", "Everything in one file"),
@@ -52,6 +57,8 @@ class ExportForm(forms.Form):
         super().__init__(**kwargs)
         queues = [(queue.slug, queue.name) for queue in project.queues.order_by("pk")]
         self.fields["queue"].choices = [("", "All queues"), *queues]  # type: ignore[attr-defined]
-        used = {name: [kind.name for kind in FORMATS.values() if name in kind.uses] for name in _USED}
-        for name, formats in used.items():
-            self.fields[name].help_text = f"For {' and '.join(formats)}."
+        for name in _USED:
+            *most, last = [kind.name for kind in FORMATS.values() if name in kind.uses and not kind.like]
+            others = any(name in kind.uses for kind in FORMATS.values() if kind.like)
+            named = f"{', '.join(most)} and {last}" + (", and others of their kind" if others else "")
+            self.fields[name].help_text = f"For {named}."

@@ -39,6 +39,13 @@ class Edits(StrEnum):
     NONE = "none"
 
 
+class Style(StrEnum):
+    """How prompts and responses are written: as messages, or as plain text."""
+
+    CONVERSATIONAL = "conversational"
+    STANDARD = "standard"
+
+
 class Split(StrEnum):
     """A part of the dataset, by prompt."""
 
@@ -58,6 +65,7 @@ class Policies:
     pairs: Pairs = Pairs.BEST_VS_WORST
     responses: Responses = Responses.ANY
     edits: Edits = Edits.OVER_ORIGINAL
+    style: Style = Style.CONVERSATIONAL
     split: Split | None = None
 
 

@@ -16,6 +16,9 @@ RULES: dict[str, str] = {
     "same_text": "pairs whose two texts are the same once trimmed, such as an edit that changed nothing",
     "duplicate": "pairs and responses that a prompt would give twice, because two responses have the same text",
     "contradiction": "pairs and labels that other answers to the same prompt turn around; neither is exported",
+    "not_standard": "rows whose prompt has a system text or several turns, which one plain text cannot hold",
+    "unfit_turns": "rows whose prompt has turns that this format has no place for, such as tool calls",
+    "unrated": "responses that nobody rated on one of the attributes that are the columns of this file",
 }
 
 

@@ -82,6 +82,7 @@ def _open(choice: Choice, removed: Removed) -> Generator[tuple[bool, Row], None,
         project_id=choice.project.pk,
         queue_id=choice.queue.pk if choice.queue else None,
         unanswered=choice.format.unanswered,
+        leads=choice.format.leads,
         wanted=lambda prompt: split is None or split_of(prompt) is split,
     )
     with examples.snapshot() as own:

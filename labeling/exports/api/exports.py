@@ -18,7 +18,7 @@ from labeling.api.errors import as_json
 from labeling.api.schema import describe
 from labeling.exports import choices, stream
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import Edits, Pairs, Responses, Split
+from labeling.exports.policies import Edits, Pairs, Responses, Split, Style
 from labeling.models import Role
 from labeling.services import events
 
@@ -48,6 +48,13 @@ class ExportQuery(serializers.Serializer[Any]):
         required=False,
         default=Responses.ANY.value,
         help_text="What people wrote or edited, what they put first, or the second where the first is missing.",
+    )
+    # DRF's fields have a `style` of their own, for forms; what is declared here never becomes that attribute.
+    style = serializers.ChoiceField(  # type: ignore[assignment]
+        choices=[kind.value for kind in Style],
+        required=False,
+        default=Style.CONVERSATIONAL.value,
+        help_text="Messages, or plain text for prompts of one turn, for formats that trainers take in both forms.",
     )
     split = serializers.ChoiceField(
         choices=[kind.value for kind in Split], required=False, help_text="One part of the dataset; all without it."

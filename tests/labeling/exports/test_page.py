@@ -36,7 +36,11 @@ def project(alice: User, ann: User) -> Project:
     rank = make.queue(made, preset="ranking", slug="rank")
     make.ranked(rank, ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
     make.ranked(rank, ann, [["Answer 1 to 1", "Answer 0 to 1"]])
-    answered(make.queue(made, preset="kto"), ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
+    one, other = "Answer 0 to 0", "Answer 1 to 0"
+    answered(make.queue(made, preset="kto"), ann, thumbs={one: 0, other: 1})
+    answered(make.queue(made, preset="mqm"), ann, errors={one: [{"start": 0, "end": 6, "label": "Minor"}], other: []})
+    compare = make.queue(made, form=[{"name": "preference", "type": "compare"}], slug="compare")
+    answered(compare, ann, preference={"preferred": other, "strength": 1})
     return made
 
 
@@ -144,7 +148,7 @@ def test_many_answers_are_counted_only_when_asked(
     html = seen(alice, format="sft")
     assert 'class="stats"' not in html
     (count,) = [where for where in links(html) if "count=1" in where]
-    assert count == "?format=sft&responses=any&count=1"
+    assert count == "?format=sft&responses=any&style=conversational&count=1"
     assert 'class="stats"' in seen(alice, format="sft", count="1")
 
 

@@ -15,7 +15,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from labeling.errors import DomainError
 from labeling.exports import choices, stream
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import Edits, Pairs, Responses, Split
+from labeling.exports.policies import Edits, Pairs, Responses, Split, Style
 from labeling.models import Project
 
 
@@ -33,6 +33,7 @@ class Command(BaseCommand):
         parser.add_argument("--pairs", default="", metavar="P", help=f"one of: {', '.join(Pairs)}")
         parser.add_argument("--edits", default="", metavar="E", help=f"one of: {', '.join(Edits)}")
         parser.add_argument("--responses", default="", metavar="R", help=f"one of: {', '.join(Responses)}")
+        parser.add_argument("--style", default="", metavar="T", help=f"one of: {', '.join(Style)}")
         parser.add_argument("--split", default="", metavar="S", help=f"one of: {', '.join(Split)}")
         parser.add_argument("--out", default="-", metavar="FILE", help="a file; - or nothing is standard output")
 
