@@ -75,7 +75,7 @@ def _messages(row: Row) -> Iterator[Message]:
     """The messages of a row, in whichever of its columns they stand."""
     columns = [*row.values(), *(inner for value in row.values() if isinstance(value, dict) for inner in value.values())]
     for value in columns:
-        if isinstance(value, list) and value and isinstance(value[0], dict) and "role" in value[0]:
+        if isinstance(value, list) and value and isinstance(value[0], dict) and {"role", "content"} <= set(value[0]):
             yield from value
 
 

@@ -52,6 +52,16 @@ def ratings(example: Example, queue: str, asked: Mapping[str, Config]) -> list[R
     ]
 
 
+def rated_anywhere(example: Example) -> set[int]:
+    """The ids of the responses that somebody rated, in whichever queue and by whichever question."""
+    return {
+        annotation.shown[key]
+        for annotation in example.current
+        for name in _scales(annotation.form.questions)
+        for key in annotation.answers.get(name, {})
+    }
+
+
 def _given(example: Example, queue: str, asked: Mapping[str, Config]) -> Iterator[tuple[str, int, int, int]]:
     for annotation in example.current:
         if annotation.queue == queue:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from labeling.exports.conversations import alone
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
-from labeling.exports.ratings import ratings, scales
+from labeling.exports.ratings import rated_anywhere, ratings, scales
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 
@@ -26,7 +26,9 @@ class HelpSteer(Format):
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         queue, asked = scales(example)
         prompt = alone(example.prompt)
-        for rated in ratings(example, queue, asked):
+        found = ratings(example, queue, asked)
+        removed.add("unrated", len(rated_anywhere(example) - {rated.candidate.id for rated in found}))
+        for rated in found:
             text = rated.candidate.text.strip()
             if not all(rated.numbers.values()):
                 removed.add("unrated")
