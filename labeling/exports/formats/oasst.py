@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import uuid
 from collections.abc import Iterator, Mapping
+from itertools import pairwise
 from typing import Any
 
 from labeling.exports.answers import edited, judged, written
@@ -25,15 +26,17 @@ class Oasst(Format):
     title = "Trees of messages with ranked replies (OpenAssistant)"
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
-        replies = [*_judged(example, removed), *_written(example, removed)]
         thread = _thread(example)
+        parent = thread[-1]["message_id"] if thread else ""
+        replies = [*_judged(example, parent, removed), *_written(example, parent, removed)]
         if not replies:
             removed.add("no_response")
         elif not thread:
             removed.add("unfit_turns")
         else:
-            for parent, children in zip(thread, [*([node] for node in thread[1:]), replies], strict=True):
-                parent["replies"] = [_below(parent, child) for child in children]
+            for turn, following in pairwise(thread):
+                turn["replies"] = [following]
+            thread[-1]["replies"] = replies
             yield {"message_tree_id": thread[0]["message_id"], "tree_state": "ready_for_export", "prompt": thread[0]}
 
 
@@ -45,6 +48,7 @@ def _node(example: Example, what: str, text: str, role: str, **known: Any) -> No
     digest = hashlib.sha256(f"{example.project}/{example.prompt.id}/{what}".encode()).digest()
     node = {
         "message_id": str(uuid.UUID(bytes=digest[:16])),
+        "parent_id": known.get("parent_id"),
         "user_id": known.get("user_id"),
         "text": text,
         "role": role,
@@ -59,27 +63,20 @@ def _node(example: Example, what: str, text: str, role: str, **known: Any) -> No
     return {name: value for name, value in node.items() if value is not None}
 
 
-def _below(parent: Node, child: Node) -> Node:
-    message_id, *rest = child.items()
-    # The same dictionary: its own replies are put into it later.
-    child.clear()
-    child.update([message_id, ("parent_id", parent["message_id"]), *rest])
-    return child
-
-
 def _thread(example: Example) -> list[Node]:
     """The prompt's own messages, each to be answered by the next; none where a tree has no place for one of them."""
     messages = asked(example.prompt)
-    nodes = []
+    nodes: list[Node] = []
     for number, message in enumerate(messages):
         role = ("prompter", "assistant")[number % 2]
         if {"user": "prompter"}.get(message["role"], message["role"]) != role or "tool_calls" in message:
             return []
-        nodes.append(_node(example, f"turn {number}", message["content"], role))
+        parent = nodes[-1]["message_id"] if nodes else None
+        nodes.append(_node(example, f"turn {number}", message["content"], role, parent_id=parent))
     return nodes
 
 
-def _judged(example: Example, removed: Removed) -> Iterator[Node]:
+def _judged(example: Example, parent: str, removed: Removed) -> Iterator[Node]:
     """The candidates that were ranked, compared or rated, the best first."""
     rankings = [ranking for group in judged(example) for ranking in group.rankings]
     ranked = sorted({candidate for ranking in rankings for candidate in ranking.places})
@@ -96,6 +93,7 @@ def _judged(example: Example, removed: Removed) -> Iterator[Node]:
             f"candidate {pk}",
             candidate.text.strip(),
             "assistant",
+            parent_id=parent,
             rank=places.get(pk),
             synthetic=True,
             model_name=candidate.model,
@@ -113,7 +111,7 @@ def _labels(rated: Rated, asked_for: Mapping[str, Config]) -> Node:
     return found
 
 
-def _written(example: Example, removed: Removed) -> Iterator[Node]:
+def _written(example: Example, parent: str, removed: Removed) -> Iterator[Node]:
     """What people wrote, and what they made of candidates by an edit that changed something."""
     for response in (*written(example), *edited(example)):
         text = response.text.strip()
@@ -122,4 +120,4 @@ def _written(example: Example, removed: Removed) -> Iterator[Node]:
             removed.add("empty_text")
         elif response.original is None or typed(text) != typed(original).strip():
             what = f"annotation {response.annotation.id} {response.question}"
-            yield _node(example, what, text, "assistant", user_id=response.annotation.annotator)
+            yield _node(example, what, text, "assistant", parent_id=parent, user_id=response.annotation.annotator)
