@@ -22,7 +22,7 @@ _TEXTS = ("prompt", "completion", "text", "reference", "instruction", "input", "
 _SIDES = ("chosen", "rejected", "completion", "response1", "response2", "preferred_output", "non_preferred_output")
 # What names an item of a list, whatever the format: who speaks, which candidate it is, what was marked.
 _NAMES = ("role", "from", "key", "model", "model_name", "generator", "label", "title", "annotator", "user_id")
-_WORDS = ("content", "value", "text", "score")
+_WORDS = ("content", "value", "text", "score", "reasoning")
 
 
 @dataclass(frozen=True)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.exports.answers import ranking_of
 from labeling.exports.conversations import asked
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
-from labeling.exports.records import Example, Row
+from labeling.exports.records import Annotation, Example, Row
 from labeling.exports.removed import Removed
 from labeling.text import sha256
 
@@ -27,37 +28,52 @@ class HelpSteerPreference(Format):
         yield from kept
 
 
-Said = tuple[str, str, int, int, tuple[int, int], list[tuple[str, int]]]
-
-
-def _compared(example: Example) -> Iterator[Said]:
-    """For each queue, question and two candidates: the task, the number of degrees, and everybody's number.
+@dataclass
+class _Compared:
+    """Two candidates under one question of one queue, and everybody's number with who said it and why.
 
     The number is how much better the second is, from 1 to the number of degrees; below zero how much better the
     first is; 0 for a tie.
     """
-    found: dict[tuple[str, str, tuple[int, int]], tuple[int, list[int], list[tuple[str, int]]]] = {}
+
+    queue: str
+    question: str
+    task_id: int
+    two: tuple[int, int]
+    degrees: int = 1
+    said: list[dict[str, Any]] = field(default_factory=list)
+
+
+def _compared(example: Example) -> list[_Compared]:
+    found: dict[tuple[str, str, tuple[int, int]], _Compared] = {}
     for annotation in example.current:
         for question in annotation.form.questions:
-            if question["type"] != "compare" or question["name"] not in annotation.answers:
-                continue
-            ranking = ranking_of(annotation, question)
-            # In the order of a hash, so that no generator comes first for having been first.
-            first, second = sorted(ranking.places, key=lambda pk: sha256(str(pk)))
-            sign = ranking.places[first] - ranking.places[second]
-            group = found.setdefault(
-                (annotation.queue, question["name"], (first, second)), (annotation.task_id, [1], [])
-            )
-            group[1].append(ranking.strengths)
-            group[2].append((annotation.annotator, sign * max(1, ranking.strength)))
-    for (queue, name, two), (task_id, degrees, numbers) in found.items():
-        yield queue, name, task_id, max(degrees), two, numbers
+            if question["type"] == "compare" and question["name"] in annotation.answers:
+                ranking = ranking_of(annotation, question)
+                # In the order of a hash, so that no generator comes first for having been first.
+                first, second = sorted(ranking.places, key=lambda pk: sha256(str(pk)))
+                known = annotation.queue, question["name"]
+                group = found.setdefault(
+                    (*known, (first, second)), _Compared(*known, annotation.task_id, (first, second))
+                )
+                group.degrees = max(group.degrees, ranking.strengths)
+                sign = ranking.places[first] - ranking.places[second]
+                score = sign * max(1, ranking.strength)
+                group.said.append(
+                    {"annotator": annotation.annotator, "score": score, "reasoning": _remarks(annotation)}
+                )
+    return list(found.values())
 
 
-def _row(example: Example, said: Said, removed: Removed) -> Row | None:
-    queue, question, task_id, degrees, two, numbers = said
-    first, second = (example.candidates[pk] for pk in two)
-    overall = sum(number for _, number in numbers) / len(numbers)
+def _remarks(annotation: Annotation) -> str:
+    """What somebody wrote under the `comment` questions of the same answers."""
+    comments = [question["name"] for question in annotation.form.questions if question["type"] == "comment"]
+    return "\n".join(annotation.answers[name]["text"].strip() for name in comments if name in annotation.answers)
+
+
+def _row(example: Example, group: _Compared, removed: Removed) -> Row | None:
+    first, second = (example.candidates[pk] for pk in group.two)
+    overall = sum(one["score"] for one in group.said) / len(group.said)
     texts = first.text.strip(), second.text.strip()
     # A tie has no better one, and loaders make a pair of the first with itself.
     rules = {"no_preference": overall == 0, "same_text": texts[0] == texts[1], "empty_text": not all(texts)}
@@ -67,22 +83,22 @@ def _row(example: Example, said: Said, removed: Removed) -> Row | None:
     metadata: dict[str, Any] = {
         "prompt_id": str(example.prompt.id),
         "external_id": example.prompt.external_id,
-        "task_id": str(task_id),
-        "queue": queue,
-        "question": question,
+        "task_id": str(group.task_id),
+        "queue": group.queue,
+        "question": group.question,
         "candidate_id_1": str(first.id),
         "candidate_id_2": str(second.id),
         "model_1": first.model,
         "model_2": second.model,
-        "n_raters": len(numbers),
-        "strength_max": degrees,
+        "n_raters": len(group.said),
+        "strength_max": group.degrees,
     }
     return {
         "context": asked(example.prompt),
         "response1": texts[0],
         "response2": texts[1],
         "overall_preference": overall,
-        "individual_preference": [{"annotator": annotator, "score": number} for annotator, number in numbers],
+        "individual_preference": group.said,
         "metadata": metadata,
     }
 

@@ -85,6 +85,15 @@ def test_edits_can_be_chosen(project: Project, alice: User) -> None:
     assert "edits=none" in html
 
 
+def test_plain_text_can_be_chosen_and_is_to_be_read(project: Project, alice: User) -> None:
+    html = seen(alice, format="preference", style="standard")
+    assert '<option value="standard" selected>' in html
+    assert "style=standard" in html
+    for column, text in (("prompt", "Question 0?"), ("chosen", " Answer 1 to 0"), ("rejected", " Answer 0 to 0")):
+        assert f'<h3 class="label">{column}</h3>' in html
+        assert f'dir="auto">{text}</div>' in html
+
+
 def links(html: str) -> list[str]:
     found: list[str] = []
 

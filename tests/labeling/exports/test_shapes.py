@@ -23,6 +23,7 @@ from tests.labeling.exports.pure import (
     COMPARE_PLAINLY,
     TALK,
     TOOLS,
+    answered,
     compared,
     edited,
     example,
@@ -370,6 +371,19 @@ def test_a_comparison_is_a_number_below_zero_for_the_first() -> None:
     assert (known["n_raters"], known["strength_max"]) == (2, 4)
     plainly = rows("helpsteer-preference", compared("b", form=COMPARE_PLAINLY))
     assert abs(plainly[0]["overall_preference"]) == 1.0
+
+
+def test_a_comparison_has_the_reasons_that_people_gave() -> None:
+    why = [{"name": name, "type": "comment", "required": False} for name in ("why", "more")]
+    asked = form({"name": "preference", "type": "compare"}, *why)
+    said = {
+        "preference": {"preferred": "a", "strength": 1},
+        "why": {"text": " 短い。 "},
+        "more": {"text": "And so on."},
+    }
+    given = [answered(asked, said, shown="ab"), answered(asked, {"preference": said["preference"]}, shown="ab")]
+    (row,) = rows("helpsteer-preference", *given)
+    assert [one["reasoning"] for one in row["individual_preference"]] == ["短い。\nAnd so on.", ""]
 
 
 def test_a_comparison_without_a_better_one_is_no_row() -> None:
