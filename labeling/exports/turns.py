@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from typing import Any
 
 from labeling.exports.records import Message
@@ -61,35 +62,49 @@ def for_openai(messages: Sequence[Message]) -> list[Message] | None:
     """Messages as OpenAI's API takes them; None where their tool calls cannot be told in its way.
 
     It wants arguments as JSON text, an id on every call, and right after the calls one result for each that names it.
-    Where ids are missing they are numbered, and results belong to the calls in their order.
+    A call without an id takes the one that a result names, or else a number; a result that names none answers the
+    first call that is left.
     """
     found: list[Message] = []
-    waiting: list[str] = []
-    number = 0
-    for message in messages:
-        if message["role"] == "tool":
-            wanted = message.get("tool_call_id", waiting[0] if waiting else "")
-            if wanted not in waiting:
-                return None
-            waiting.remove(wanted)
-            found.append(message | {"tool_call_id": wanted})
-            continue
-        if waiting:
+    numbers = count(1)
+    place = 0
+    while place < len(messages):
+        message = messages[place]
+        results = list(takewhile(lambda following: following["role"] == "tool", messages[place + 1 :]))
+        place += 1 + len(results)
+        calls = message.get("tool_calls", [])
+        functions = [_call(call) for call in calls]
+        if message["role"] == "tool" or not all(functions) or len(results) != len(calls):
             return None
-        calls = []
-        for call in message.get("tool_calls", ()):
-            function = _call(call)
-            if function is None:
-                return None
-            number += 1
-            named = call.get("id") or f"call_{number}"
-            waiting.append(str(named))
-            arguments = function.get("arguments", {})
-            text = arguments if isinstance(arguments, str) else _json(arguments)
-            called = {"name": function["name"], "arguments": text}
-            calls.append({"id": str(named), "type": "function", "function": called})
-        found.append(message | {"tool_calls": calls} if calls else message)
-    return None if waiting else found
+        ids = _ids(calls, results, numbers)
+        answered = _answered(ids, results)
+        if answered is None:
+            return None
+        told = [_told(name, function) for name, function in zip(ids, functions, strict=True) if function]
+        found.append(message | {"tool_calls": told} if told else message)
+        found += [result | {"tool_call_id": name} for result, name in zip(results, answered, strict=True)]
+    return found
+
+
+def _ids(calls: Sequence[Any], results: Sequence[Message], numbers: Iterator[int]) -> list[str]:
+    """An id for each call: its own, one that a result names and no call has, or a number."""
+    own = [str(call.get("id") or "") for call in calls]
+    named = iter([result["tool_call_id"] for result in results if result.get("tool_call_id", "") not in ("", *own)])
+    return [name or next(named, None) or f"call_{next(numbers)}" for name in own]
+
+
+def _answered(ids: Sequence[str], results: Sequence[Message]) -> list[str] | None:
+    """The call that each result answers; None unless every call has exactly one result."""
+    taken = {result["tool_call_id"] for result in results if "tool_call_id" in result}
+    left = iter([name for name in ids if name not in taken])
+    found = [str(result.get("tool_call_id") or next(left, "")) for result in results]
+    return found if sorted(found) == sorted(ids) and len(set(ids)) == len(ids) else None
+
+
+def _told(name: str, function: Mapping[str, Any]) -> dict[str, Any]:
+    arguments = function.get("arguments", {})
+    text = arguments if isinstance(arguments, str) else _json(arguments)
+    return {"id": name, "type": "function", "function": {"name": function["name"], "arguments": text}}
 
 
 def _call(call: Any) -> Mapping[str, Any] | None:

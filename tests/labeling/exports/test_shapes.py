@@ -155,14 +155,29 @@ def test_openai_keeps_ids_and_text_that_are_there() -> None:
     assert told[2:] == results
 
 
+def test_openai_takes_ids_from_results_where_calls_have_none() -> None:
+    calls = [CALL, CALL | {"id": "x"}, CALL, CALL]
+    results = [TOOLS[2] | named for named in ({"tool_call_id": "z"}, {}, {"tool_call_id": "x"}, {})]
+    again = [TALK[3], {"role": "assistant", "content": "", "tool_calls": [CALL]}, TOOLS[2]]
+    turn = {"role": "assistant", "content": "", "tool_calls": calls}
+    messages = [TOOLS[0], turn, *results, {"role": "assistant", "content": "So."}, *again]
+    (row,) = rows("openai-sft", written("21."), messages=messages)
+    ids = [[call["id"] for call in message.get("tool_calls", [])] for message in row["messages"]]
+    assert ids[1] == ["z", "x", "call_1", "call_2"]
+    assert ids[-3] == ["call_3"]
+    answered_ids = [message["tool_call_id"] for message in row["messages"] if message["role"] == "tool"]
+    assert answered_ids == ["z", "call_1", "x", "call_2", "call_3"]
+
+
 @pytest.mark.parametrize(
     "turns",
     [
         [{"role": "assistant", "content": "Hm."}, {"role": "tool", "content": "A result without a call."}],
         [{"role": "assistant", "content": "", "tool_calls": [CALL, CALL]}, {"role": "tool", "content": "One of two."}],
         [{"role": "assistant", "content": "", "tool_calls": [CALL]}, {"role": "user", "content": "Never mind."}],
-        [{"role": "assistant", "content": "", "tool_calls": [CALL]}, TOOLS[2] | {"tool_call_id": "another"}],
+        [{"role": "assistant", "content": "", "tool_calls": [CALL | {"id": "x"}]}, TOOLS[2] | {"tool_call_id": "y"}],
         [{"role": "assistant", "content": "", "tool_calls": ["f(x=1)"]}, {"role": "tool", "content": "1"}],
+        [{"role": "assistant", "content": "", "tool_calls": [CALL | {"id": "x"}] * 2}, TOOLS[2], TOOLS[2]],
     ],
 )
 def test_calls_that_openai_refuses_are_left_out_and_counted(turns: list[dict[str, Any]]) -> None:
