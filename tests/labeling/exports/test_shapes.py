@@ -65,7 +65,7 @@ def left_out(kind: str, *annotations: Annotation, **fields: Any) -> dict[str, in
 
 def test_plain_text_has_the_space_at_the_beginning_of_the_response() -> None:
     given = (written(" 散乱。\n"), ranked("a b"), rated(a=1))
-    shared = {"policies": AS_TEXT, "messages": JAPANESE}
+    shared: dict[str, Any] = {"policies": AS_TEXT, "messages": JAPANESE}
     assert rows("sft", *given, **shared) == [{"text": "空はなぜ青い？ 散乱。"}]
     assert rows("prompt-completion", *given, **shared) == [{"prompt": "空はなぜ青い？", "completion": " 散乱。"}]
     sides = {"chosen": " Answer 1", "rejected": " Answer 2"}

@@ -373,7 +373,7 @@ def test_marks_and_documents_lead_spans_so_that_loaders_see_both(project: Projec
 
 def test_columns_of_ratings_are_those_of_the_newest_form(project: Project, ann: User, ben: User) -> None:
     make.imported(project, 2, candidates=1)
-    asked = [{"name": "helpfulness", "type": "rate", "min": 0, "max": 4}]
+    asked: list[dict[str, Any]] = [{"name": "helpfulness", "type": "rate", "min": 0, "max": 4}]
     queue = make.queue(project, form=asked, slug="rate", overlap=2)
     thumbs = make.queue(project, preset="kto", slug="thumbs")
     answered(queue, ann, helpfulness={"Answer 0 to 0": 4})
