@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labeling.exports import control_tokens
-from labeling.exports.records import Row
+from labeling.exports.records import Message, Row
 
 # The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
 FIRST_BYTES = 10 * 1024 * 1024
@@ -37,9 +37,7 @@ class Watch:
             self._control_rows += 1
             self._control_token = self._control_token or token
         if not self._odd_messages:
-            self._odd_messages = any(
-                set(message) != {"role", "content"} for name in ("messages", "prompt") for message in row.get(name, ())
-            )
+            self._odd_messages = any(set(message) != {"role", "content"} for message in _messages(row))
 
     def _look_for_dates(self, row: Row) -> None:
         for column, text in _texts(row, ""):
@@ -66,6 +64,14 @@ class Watch:
                 "splits one by one, for a split without such messages has other columns."
             )
         return said
+
+
+def _messages(row: Row) -> Iterator[Message]:
+    """The messages of a row, in whichever of its columns they stand."""
+    columns = [*row.values(), *(inner for value in row.values() if isinstance(value, dict) for inner in value.values())]
+    for value in columns:
+        if isinstance(value, list) and value and isinstance(value[0], dict) and {"role", "content"} <= set(value[0]):
+            yield from value
 
 
 def about_labels(good: int, bad: int) -> list[str]:

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from labeling.errors import Fault, Invalid
 from labeling.exports import annotators
 from labeling.exports.formats import Format, get_format
-from labeling.exports.policies import Edits, Policies, Split, SplitBy
+from labeling.exports.policies import Edits, Policies, Split, SplitBy, Style
 from labeling.exports.selection import Person, Selection, Versions
 from labeling.exports.settings import BY_NAME, SETTINGS
 from labeling.models import FormVersion, GuidelinesVersion, Project, Queue
@@ -19,7 +19,7 @@ from labeling.models import FormVersion, GuidelinesVersion, Project, Queue
 NAMES = ("format", "queue", *BY_NAME)
 
 # What a file's name says in words, where the format uses it; other settings are there as a few digits of their hash.
-_IN_FILENAME = ("pairs", "edits", "responses", "split")
+_IN_FILENAME = ("pairs", "edits", "responses", "style", "split")
 
 
 @dataclass(frozen=True)
@@ -38,8 +38,8 @@ class Choice:
         parts = [self.project.slug, self.format.name]
         parts += [self.queue.slug] if self.queue else []
         used = [getattr(self.policies, name) for name in self.format.uses]
-        # Most projects edit nothing: their files need no word about it.
-        parts += [value for value in used if value is not Edits.OVER_ORIGINAL]
+        # Most projects edit nothing, and most files hold messages: they need no word about it.
+        parts += [value for value in used if value not in (Edits.OVER_ORIGINAL, Style.CONVERSATIONAL)]
         other = {name: text for name, text in self._settings.items() if name not in (*_IN_FILENAME, *self.format.uses)}
         parts += [hashlib.sha256(urlencode(other).encode()).hexdigest()[:8]] if other else []
         parts += [self.policies.split.value] if self.policies.split else []
@@ -146,7 +146,7 @@ def _check_versions(project: Project, queue: Queue | None, selection: Selection,
         if versions is None:
             return
         known = sorted(set(numbers()))
-        if not any(versions.first <= number <= (versions.last or number) for number in known):
+        if not any(number in versions for number in known):
             there_is = f"1 to {known[-1]}" if known else "none yet"
             faults.append(Fault(name, f"There is no version “{versions}”. There are: {there_is}."))
 

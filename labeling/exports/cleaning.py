@@ -20,8 +20,10 @@ VERBATIM = frozenset({"raw", "spans"})
 
 # The columns that hold the sides of a pair, under the names of different trainers: each sees one of them at a time.
 SIDES = ("chosen", "rejected", "preferred_output", "non_preferred_output", "response1", "response2")
-# What says of a row how good it is, or where it is from, and not what is in it.
-_ABOUT = ("metadata", "label", "margin")
+# What says of a row how good it is, or where it is from, and not what is in it. So do all columns that are a number.
+_ABOUT = ("metadata", "label", "labels", "individual_preference", "reference_source", "message_tree_id", "tree_state")
+# Who says a text: no text of its own.
+_WHO = ("role", "from")
 
 
 @dataclass(frozen=True)
@@ -94,30 +96,61 @@ class Cleaning:
 
 def tokens_in(row: Row, count: tokens.Count) -> int:
     """How many tokens a trainer has to take in at once: everything but the metadata and, of a pair, the longer side."""
-    each = {name: _tokens(value, count) for name, value in row.items() if name not in _ABOUT}
-    shared = sum(number for name, number in each.items() if name not in SIDES)
-    return shared + max((number for name, number in each.items() if name in SIDES), default=0)
+    shared, sides = _content(row)
+    return _tokens(shared, count) + max((_tokens(side, count) for side in sides), default=0)
+
+
+def _content(row: Row) -> tuple[dict[str, Any], list[Any]]:
+    """What a trainer reads of a row: what stands in every case, and the sides, of which it sees one at a time."""
+    shared: dict[str, Any] = {}
+    sides = []
+    for name, value in row.items():
+        match value:
+            case _ if name in _ABOUT or isinstance(value, int | float):
+                continue
+            case _ if name in SIDES:
+                sides.append(value)
+            case [{"completion": _}, *_]:
+                sides += [ranked["completion"] for ranked in value]
+            case {"replies": _}:
+                shared[name] = _told(value)
+            case _:
+                shared[name] = value
+    return shared, sides
+
+
+def _told(node: dict[str, Any]) -> dict[str, Any]:
+    """A message of a tree with the replies to it: of each who says what, and nothing that is known about it."""
+    return {"role": node["role"], "text": node["text"], "replies": [_told(reply) for reply in node["replies"]]}
 
 
 def _tokens(value: Any, count: tokens.Count) -> int:
-    if isinstance(value, str):
-        return count(value)
-    if isinstance(value, dict):
-        if "role" in value:
+    match value:
+        case str():
+            return count(value)
+        case {"replies": replies, "text": text}:
+            # Of a tree one thread is read at a time.
+            return tokens.EACH_MESSAGE + count(text) + max((_tokens(reply, count) for reply in replies), default=0)
+        case {"role": _, "content": text}:
             # The role is in what a template adds. Calls are there as JSON, near enough.
             calls = value.get("tool_calls")
-            return tokens.EACH_MESSAGE + count(value["content"]) + (count(canonical_json(calls)) if calls else 0)
-        return sum(_tokens(inner, count) for inner in value.values())
-    return sum(_tokens(inner, count) for inner in value) if isinstance(value, list) else 0
+            return tokens.EACH_MESSAGE + count(text) + (count(canonical_json(calls)) if calls else 0)
+        case {"from": _, "value": text}:
+            return tokens.EACH_MESSAGE + count(text)
+        case dict():
+            return sum(_tokens(inner, count) for inner in value.values())
+        case list():
+            return sum(_tokens(inner, count) for inner in value)
+    return 0
 
 
 def content_hash(row: Row) -> bytes:
     """16 bytes that two rows have in common where their texts are the same: whatever their labels and metadata, and
     whichever side of a pair is the better one. So no two prompts with the same texts contradict each other.
     """
-    content = {name: value for name, value in row.items() if name not in (*_ABOUT, *SIDES)}
-    sides = sorted(canonical_json(row[name]) for name in SIDES if name in row)
-    return hashlib.blake2b(canonical_json([content, sides]).encode(), digest_size=16).digest()
+    shared, sides = _content(row)
+    content = canonical_json([shared, sorted(map(canonical_json, sides))])
+    return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
 
 def _has_control_token(row: Row) -> bool:
@@ -134,9 +167,7 @@ def _escaped(value: Any) -> Any:
 
 def _texts_of(row: Row) -> Iterator[str]:
     """Every text of a row but those of its metadata and the roles of messages."""
-    for name, value in row.items():
-        if name not in _ABOUT:
-            yield from _texts(value)
+    return _texts(list(_content(row)))
 
 
 def _texts(value: Any) -> Iterator[str]:
@@ -144,7 +175,7 @@ def _texts(value: Any) -> Iterator[str]:
         yield value
     elif isinstance(value, dict):
         for name, inner in value.items():
-            if name != "role":
+            if name not in _WHO:
                 yield from _texts(inner)
     elif isinstance(value, list):
         for inner in value:

@@ -35,3 +35,14 @@ def asked(prompt: Prompt) -> list[Message]:
 def reply(text: str) -> Message:
     """A response as the assistant's message. `text` is trimmed already."""
     return {"role": "assistant", "content": text}
+
+
+def alone(prompt: Prompt) -> str | None:
+    """The text of a prompt that is one turn of a user and nothing else; None for any other.
+
+    Documents stand before it. White space at its end is left out: a tokenizer would not join it to what follows.
+    """
+    messages = asked(prompt)
+    if len(messages) > 1 or set(messages[0]) != {"role", "content"}:
+        return None
+    return str(messages[0]["content"]).rstrip()

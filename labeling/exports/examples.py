@@ -109,6 +109,20 @@ ORDER BY p.id
 """  # noqa: S608  only constants are put in
     for path in ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
 ]
+# Other prompts that may lead, by what formats call them: those with several turns of a user, those with documents, and
+# those with a response that somebody has marked. No index knows them: they are looked for where a format needs one.
+LEADING = {
+    "turns": "jsonb_path_exists(p.messages, '$[*] ? (@.role == \"assistant\")')",
+    "documents": "p.context <> '[]'::jsonb",
+    "marks": """EXISTS (
+    SELECT 1 FROM labeling_task t
+    JOIN labeling_slot s ON s.task_id = t.id
+    JOIN labeling_annotation a ON a.slot_id = s.id
+    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){answers}
+      AND a.answers @? '$.*.*[*].start'
+    OFFSET 0
+  )""",
+}
 # Prompts whose candidates somebody has judged in one queue, the first judged first.
 _JUDGED_PROMPTS = f"""
 SELECT {_COLUMNS}
@@ -126,6 +140,8 @@ FROM labeling_prompt p
 WHERE p.project_id = %(project)s AND p.tags && %(held_out)s::varchar[]
 """  # noqa: S608  only a constant is put in
 
+_ALL_VERSIONS = Versions(1, None)
+
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 
@@ -135,13 +151,17 @@ def _every(prompt: Prompt) -> bool:
 
 @dataclass(frozen=True)
 class Scope:
-    """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones."""
+    """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones.
+
+    `leads` names what prompts that come first should have, beside those that lead every export.
+    """
 
     project_id: int
     queue_id: int | None = None
     unanswered: bool = False
     wanted: Callable[[Prompt], bool] = _every
     selection: Selection = field(default_factory=Selection)
+    leads: tuple[str, ...] = ()
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -247,6 +267,8 @@ def _leaders(book: _Book) -> list[Prompt]:
         # Queues whose forms never showed candidates are not looked through for some that were judged.
         judged = (_first(book, _JUDGED_PROMPTS, judged=queue) for queue in sorted(book.queues_with_candidates))
         kinds.append(next(filter(None, judged), None))
+    for name in book.scope.leads:
+        kinds.append(_first(book, _PROMPTS.replace("{which}", f"AND {LEADING[name]} {{which}}")))
     return list({prompt.id: prompt for prompt in kinds if prompt is not None}.values())
 
 
@@ -269,13 +291,16 @@ class _Book:
         self.guidelines = self._table("SELECT id, number FROM labeling_guidelinesversion WHERE project_id = %s")
         forms = own.execute(
             "SELECT f.id, f.number, f.questions, f.queue_id FROM labeling_formversion f "
-            "JOIN labeling_queue q ON q.id = f.queue_id WHERE q.project_id = %s",
+            "JOIN labeling_queue q ON q.id = f.queue_id WHERE q.project_id = %s ORDER BY f.queue_id, f.number",
             [scope.project_id],
         )
         self.forms: dict[int, Form] = {}
         self.queues_with_candidates: set[int] = set()
+        self.newest: dict[str, Form] = {}
         for pk, number, asked, queue in forms:
             self.forms[pk] = Form(number, tuple(json.loads(asked)), asked)
+            if scope.queue_id in (None, queue) and number in (scope.selection.form or _ALL_VERSIONS):
+                self.newest[self.queues[queue]] = self.forms[pk]
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
         self.annotations = scope.statement(_ANNOTATIONS)
@@ -302,6 +327,7 @@ class _Book:
                 prompt=prompt,
                 annotations=mine,
                 candidates={pk: candidates[pk] for a in mine for pk in a.shown.values()},
+                forms=self.newest,
             )
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:

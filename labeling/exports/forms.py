@@ -66,14 +66,23 @@ def _on_page() -> Iterator[Setting]:
 
 
 def _select(setting: Setting) -> forms.ChoiceField:
-    used = [kind.name for kind in FORMATS.values() if setting.name in kind.uses]
     # What decides nothing by default is said by an empty value.
     nothing = [] if setting.default_text else [("", "Everything in one file")]
     return forms.ChoiceField(
         choices=[*nothing, *((str(value), title) for value, title in setting.titles.items())],
         label=setting.title,
-        help_text=f"For {' and '.join(used)}." if used else setting.help,
+        help_text=_users(setting) or setting.help,
     )
+
+
+def _users(setting: Setting) -> str:
+    """Which formats a setting is for, each kind of rows once; empty where none says so."""
+    kinds = [kind for kind in FORMATS.values() if setting.name in kind.uses]
+    if not kinds:
+        return ""
+    *most, last = [kind.name for kind in kinds if not kind.like]
+    named = f"{', '.join(most)} and {last}" if most else last
+    return f"For {named}{', and others of their kind' if any(kind.like for kind in kinds) else ''}."
 
 
 def _text(setting: Setting) -> forms.CharField:

@@ -40,6 +40,13 @@ class Edits(StrEnum):
     NONE = "none"
 
 
+class Style(StrEnum):
+    """How prompts and responses are written: as messages, or as plain text."""
+
+    CONVERSATIONAL = "conversational"
+    STANDARD = "standard"
+
+
 class Consensus(StrEnum):
     """How several people's rankings become one order: by majorities of each pair, or by Borda's count."""
 
@@ -106,6 +113,7 @@ class Policies:
     pairs: Pairs = Pairs.BEST_VS_WORST
     responses: Responses = Responses.ANY
     edits: Edits = Edits.OVER_ORIGINAL
+    style: Style = Style.CONVERSATIONAL
     consensus: Consensus = Consensus.MAJORITY
     seed: int = 0
     max_pairs: int | None = None

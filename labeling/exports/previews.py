@@ -17,6 +17,14 @@ TEXT = 2000  # characters of one text that a page shows
 COUNTED = 5000
 
 
+# Columns of plain text that are to be read, and those that stand side by side.
+_TEXTS = ("prompt", "completion", "text", "reference", "instruction", "input", "output", "system", "response")
+_SIDES = ("chosen", "rejected", "completion", "response1", "response2", "preferred_output", "non_preferred_output")
+# What names an item of a list, whatever the format: who speaks, which candidate it is, what was marked.
+_NAMES = ("role", "from", "key", "model", "model_name", "generator", "label", "title", "annotator", "user_id")
+_WORDS = ("content", "value", "text", "score", "reasoning")
+
+
 @dataclass(frozen=True)
 class Turn:
     """A text and who says it. `more` is how many characters are not shown."""
@@ -36,7 +44,7 @@ class Part:
     @property
     def is_whole(self) -> bool:
         """Whether it takes the whole width: conversations do, two answers stand side by side."""
-        return self.name in ("prompt", "messages", "candidates")
+        return self.name not in _SIDES
 
 
 @dataclass(frozen=True)
@@ -65,9 +73,10 @@ def is_quickly_counted(choice: Choice) -> bool:
 
 def shown(row: Row) -> ShownRow:
     """A row for a page, whatever its format."""
-    parts = [Part(name, tuple(_turn(item) for item in value)) for name, value in row.items() if _is_talk(value)]
-    facts = [fact for name, value in row.items() if not _is_talk(value) for fact in _facts(name, value)]
-    return ShownRow(tuple(parts), _source(dict(facts)), tuple(facts), _cut("", encode(row).rstrip("\n")))
+    talk = {name: turns for name, value in row.items() if (turns := tuple(_turns(name, value)))}
+    facts = [fact for name, value in row.items() if name not in talk for fact in _facts(name, value)]
+    parts = tuple(Part(name, turns) for name, turns in talk.items())
+    return ShownRow(parts, _source(dict(facts)), tuple(facts), _cut("", encode(row).rstrip("\n")))
 
 
 def _source(facts: dict[str, str]) -> str:
@@ -87,16 +96,39 @@ def _source(facts: dict[str, str]) -> str:
     return " · ".join(text.format(facts[name]) for name, text in words.items() if name in facts)
 
 
-def _is_talk(value: Any) -> bool:
-    return isinstance(value, list) and bool(value) and all(isinstance(item, dict) for item in value)
+def _turns(name: str, value: Any) -> Iterator[Turn]:
+    """What is to be read of a column; nothing of one that holds facts."""
+    match value:
+        case str() if value and (name in _TEXTS or name in _SIDES):
+            yield _cut("", value)
+        case [str(), *_]:
+            for number, step in enumerate(value, start=1):
+                yield _cut(str(number), step)
+        case [dict(), *_]:
+            for item in value:
+                yield _turn(item)
+        case {"messages": [dict(), *_] as messages}:
+            yield from _turns(name, messages)
+        case {"role": _}:
+            yield from _thread(value)
+
+
+def _thread(message: dict[str, Any]) -> Iterator[Turn]:
+    """A message with the replies that hang on it, where it is one of a tree."""
+    yield _turn(message)
+    for reply in message.get("replies", ()):
+        yield from _thread(reply)
 
 
 def _turn(item: dict[str, Any]) -> Turn:
-    if "role" in item:
-        calls = item.get("tool_calls")
-        return _cut(item["role"], f"{item['content']}\n{calls}".strip() if calls else item["content"])
-    who = " · ".join(filter(None, (item.get("key", ""), item.get("model", ""), item.get("generator", ""))))
-    return _cut(who, item["text"])
+    if "completion" in item:
+        return _cut(f"rank {item['rank']}", "\n".join(message["content"] for message in item["completion"]))
+    who = " · ".join(str(item[name]) for name in _NAMES if item.get(name))
+    if "rank" in item:
+        who += f" · rank {item['rank']}"
+    words = [str(item[name]) for name in _WORDS if name in item]
+    words += [str(item[name]) for name in ("tool_calls", "comment") if item.get(name)]
+    return _cut(who, "\n".join(filter(None, words)))
 
 
 def _cut(who: str, text: str) -> Turn:

@@ -85,12 +85,17 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prompt with everything that people said about it: the unit that a format turns into rows."""
+    """A prompt with everything that people said about it: the unit that a format turns into rows.
+
+    `forms` is the same for every prompt of an export: the newest form of each of its queues, by the queue's slug, among
+    those that were asked for.
+    """
 
     project: str
     prompt: Prompt
     annotations: tuple[Annotation, ...] = ()
     candidates: Mapping[int, Candidate] = field(default_factory=dict)
+    forms: Mapping[str, Form] = field(default_factory=dict)
 
     @property
     def current(self) -> list[Annotation]:

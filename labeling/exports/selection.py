@@ -13,6 +13,9 @@ class Versions:
     first: int
     last: int | None = None
 
+    def __contains__(self, number: int) -> bool:
+        return self.first <= number <= (number if self.last is None else self.last)
+
     def __str__(self) -> str:
         if self.last == self.first:
             return str(self.first)

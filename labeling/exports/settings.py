@@ -23,6 +23,7 @@ from labeling.exports.policies import (
     Responses,
     Split,
     SplitBy,
+    Style,
 )
 from labeling.exports.selection import Selection
 from labeling.exports.values import Kind, Moment, Name, Names, Number, OneOf, Range, Ratios, Share
@@ -118,6 +119,14 @@ SETTINGS: tuple[Setting, ...] = (
             Responses.HUMAN: "Written or edited by people only",
             Responses.BEST: "The best of those judged only",
         },
+    ),
+    Setting(
+        "style",
+        Group.WHAT,
+        "Style",
+        "Messages, or plain text for prompts of one turn, for formats that trainers take in both forms.",
+        OneOf(Style),
+        {Style.CONVERSATIONAL: "Messages, for chat models", Style.STANDARD: "Plain text, for single turns"},
     ),
     Setting(
         "consensus",

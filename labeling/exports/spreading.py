@@ -7,8 +7,9 @@ must be one to another prompt.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from labeling.exports.records import Row
 
@@ -87,6 +88,17 @@ def apart(prompts: Iterable[Sequence[Row]]) -> Iterator[tuple[bool, Row]]:
 
 
 def _characters(rows: Sequence[Row]) -> int:
-    """How much text some rows hold, near enough: they share their prompt."""
-    asked = sum(len(message["content"]) for message in rows[0]["prompt"])
-    return asked + sum(len(message["content"]) for row in rows for message in row["completion"])
+    """How much text some rows hold. A text that several of them share, such as their prompt's, is there once."""
+    return sum({id(text): len(text) for text in _texts(rows)}.values())
+
+
+def _texts(value: Any) -> Iterator[str]:
+    """Every text in a value of JSON."""
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, Sequence):
+        for inner in value:
+            yield from _texts(inner)

@@ -113,6 +113,7 @@ class _Rows:
                 project_id=choice.project.pk,
                 queue_id=choice.queue.pk if choice.queue else None,
                 unanswered=choice.format.unanswered,
+                leads=choice.format.leads,
                 wanted=Splits(policies, self._removed, held_out).wants,
                 selection=choice.selection,
             )

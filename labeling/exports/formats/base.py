@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Protocol
 
 from labeling.exports.policies import Policies
@@ -11,7 +11,7 @@ from labeling.exports.removed import Removed
 
 
 class Format(Protocol):
-    """What one exported line looks like.
+    """What one exported line looks like. A format derives from this, and says what differs from the defaults below.
 
     Every row of a format has the same keys in the same order, with the same types: readers guess a file's columns
     from its first rows. Ids are text, shares and gaps are floats, nothing is null.
@@ -20,12 +20,24 @@ class Format(Protocol):
     name: str
     title: str
     # The policies that change what comes out, by their names in `Policies`, for the page that offers them.
-    uses: tuple[str, ...]
+    uses: tuple[str, ...] = ()
+    # The format that gives the same answers in other words, for lists that name each kind of rows once.
+    like: str = ""
+    # What the prompts that lead a file have, by the names of `examples.LEADING`: lists that are empty on many rows
+    # must not be empty on all of the first, for a reader would know no type for what is in them.
+    leads: tuple[str, ...] = ()
     # Whether prompts that nobody has answered have rows too.
-    unanswered: bool
+    unanswered: bool = False
     # Whether rows of one prompt must not be neighbours, because the trainer pairs each row with the next.
-    apart: bool
+    apart: bool = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         """The rows of one prompt, in a fixed order. What a rule leaves out is counted in `removed`."""
         ...
+
+    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+        """Other files that loaders need in the same folder: their names with their text.
+
+        `files` has the name of the data file for each split, or for "" where the data are not divided.
+        """
+        return {}

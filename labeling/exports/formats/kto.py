@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked, reply
+from labeling.exports.formats.base import Format
 from labeling.exports.judgements import judgements
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
+from labeling.exports.styles import answer, question
 
 
-class Kto:
+class Kto(Format):
     name = "kto"
     title = "Responses that are good or bad by themselves, for KTO"
-    uses: tuple[str, ...] = ()
-    unanswered = False
+    uses = ("style",)
     apart = True
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
-        prompt = asked(example.prompt)
+        prompt = question(example.prompt, policies.style)
         for judgement in judgements(example, policies, removed):
-            yield {
-                "prompt": prompt,
-                "completion": [reply(judgement.text)],
-                "label": judgement.label,
-                "metadata": judgement.metadata,
-            }
+            if prompt is None:
+                removed.add("not_standard")
+            else:
+                yield {
+                    "prompt": prompt,
+                    "completion": answer(judgement.text, policies.style),
+                    "label": judgement.label,
+                    "metadata": judgement.metadata,
+                }

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked, reply
+from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
+from labeling.exports.styles import answer, question
 
 
-class PreferencePairs:
+class PreferencePairs(Format):
     name = "preference"
     title = "Pairs of a better and a worse response, for DPO and its kin"
-    uses: tuple[str, ...] = ("pairs", "edits")
-    unanswered = False
-    apart = False
+    uses = ("pairs", "edits", "style")
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
+        prompt = question(example.prompt, policies.style)
         for pair in pairs(example, policies, removed):
-            # The prompt must not stand in `chosen` and `rejected` too: trainers would learn its turns twice.
-            yield {
-                "prompt": asked(example.prompt),
-                "chosen": [reply(pair.chosen)],
-                "rejected": [reply(pair.rejected)],
-                "metadata": pair.metadata,
-            }
+            if prompt is None:
+                removed.add("not_standard")
+            else:
+                # The prompt must not stand in `chosen` and `rejected` too: trainers would learn its turns twice.
+                yield {
+                    "prompt": prompt,
+                    "chosen": answer(pair.chosen, policies.style),
+                    "rejected": answer(pair.rejected, policies.style),
+                    "metadata": pair.metadata,
+                }

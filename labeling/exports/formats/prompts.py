@@ -1,30 +1,39 @@
-"""`prompts`: what responses answer, and nothing else (TRL's GRPOTrainer and RLOOTrainer)."""
+"""`prompts`: what responses answer, perhaps with a response to compare with (TRL's GRPOTrainer and RLOOTrainer)."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked
+from labeling.exports.demonstrations import demonstrations
+from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
+from labeling.exports.styles import question
 
 
-class Prompts:
+class Prompts(Format):
     name = "prompts"
     title = "Every prompt, for training that makes its own responses"
-    uses: tuple[str, ...] = ()
+    uses = ("responses", "style")
     unanswered = True
-    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
-        prompt = example.prompt
+        prompt = question(example.prompt, policies.style)
+        if prompt is None:
+            removed.add("not_standard")
+            return
+        # A prompt without a reference is a row all the same: what the rules leave out of references is not missing.
+        reference = next(demonstrations(example, policies, Removed()), None)
         yield {
-            "prompt": asked(prompt),
+            "prompt": prompt,
+            # Handed to reward functions by name, so none of these may be one that TRL hands over itself.
+            "reference": reference.text if reference else "",
+            "reference_source": reference.metadata["source"] if reference else "",
             "metadata": {
-                "prompt_id": str(prompt.id),
-                "external_id": prompt.external_id,
-                "batch": prompt.batch,
-                "language": prompt.language,
+                "prompt_id": str(example.prompt.id),
+                "external_id": example.prompt.external_id,
+                "batch": example.prompt.batch,
+                "language": example.prompt.language,
             },
         }

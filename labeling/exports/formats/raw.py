@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from labeling.exports.conversations import plain
+from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.records import Annotation, Example, Row
 from labeling.exports.removed import Removed
@@ -41,12 +42,9 @@ def _candidates(annotation: Annotation, example: Example) -> list[dict[str, Any]
     return found
 
 
-class Raw:
+class Raw(Format):
     name = "raw"
     title = "Every annotation with its provenance, for audits and analysis"
-    uses: tuple[str, ...] = ()
-    unanswered = False
-    apart = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = example.prompt

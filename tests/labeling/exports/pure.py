@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -31,11 +32,23 @@ COMPARE = form(name="preference", type="compare", strengths=DEGREES, both_bad=Tr
 COMPARE_PLAINLY = form(name="preference", type="compare")
 COMPARE_AND_EDIT = form(*COMPARE.questions, *EDIT.questions)
 LIKERT = form(name="quality", type="rate", min=1, max=5)
-HELPSTEER = form(
-    {"name": "helpfulness", "type": "rate", "min": 0, "max": 4},
-    {"name": "verbosity", "type": "rate", "min": 0, "max": 4},
-)
 THUMBS = form(name="thumbs", type="rate", min=0, max=1)
+MARKS = form(name="errors", type="spans", labels=["Minor", "Major", "Good"], required=False)
+ATTRIBUTES = form(*({"name": name, "type": "rate", "min": 0, "max": 4} for name in ("helpfulness", "verbosity")))
+
+CALL = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
+# A prompt with a tool call, and one with a system text and turns before the last.
+TOOLS: list[dict[str, Any]] = [
+    {"role": "user", "content": "How warm is it?"},
+    {"role": "assistant", "content": "", "tool_calls": [CALL]},
+    {"role": "tool", "content": "21", "name": "f"},
+]
+TALK = [
+    {"role": "system", "content": "Be brief."},
+    {"role": "user", "content": "Hello"},
+    {"role": "assistant", "content": "Hi."},
+    {"role": "user", "content": "Why?"},
+]
 
 
 def answered(
@@ -104,12 +117,25 @@ def rated(queue: str = "rate", **numbers: int) -> Annotation:
     return answered(THUMBS, {"thumbs": numbers}, shown="".join(numbers), queue=queue)
 
 
-def scored(queue: str = "score", form: Form = LIKERT, **numbers: Sequence[int]) -> Annotation:
-    """One person's ratings of each candidate, one number for each question of the form."""
-    answers = {
-        question["name"]: {key: given[place] for key, given in numbers.items()}
-        for place, question in enumerate(form.questions)
-    }
+def mark(start: int, end: int, label: str = "Minor", **comment: str) -> dict[str, Any]:
+    """A mark on a part of a response."""
+    return {"start": start, "end": end, "label": label, **comment}
+
+
+def marked(*, queue: str = "mqm", form: Form = MARKS, **marks: list[dict[str, Any]]) -> Annotation:
+    """One person's marks on responses, by key."""
+    return answered(form, {form.questions[0]["name"]: marks}, shown="".join(marks), queue=queue)
+
+
+def liked(**numbers: int) -> Annotation:
+    """One person's ratings of responses on one scale of five steps, by key."""
+    return scored(queue="score", form=LIKERT, **{key: [number] for key, number in numbers.items()})
+
+
+def scored(*, queue: str = "helpsteer", form: Form = ATTRIBUTES, **numbers: Sequence[int]) -> Annotation:
+    """One person's ratings of responses, by key: a number for each question of the form."""
+    names = [question["name"] for question in form.questions]
+    answers = {name: {key: given[n] for key, given in numbers.items()} for n, name in enumerate(names)}
     return answered(form, answers, shown="".join(numbers), queue=queue)
 
 
@@ -124,4 +150,36 @@ def example(
     prompt = Prompt(
         id=fields.pop("id", 5), messages=tuple(messages) or ({"role": "user", "content": "Why?"},), **fields
     )
-    return Example(project="haiku", prompt=prompt, annotations=annotations, candidates=candidates)
+    return Example(
+        project="haiku",
+        prompt=prompt,
+        annotations=annotations,
+        candidates=candidates,
+        forms={annotation.queue: annotation.form for annotation in annotations},
+    )
+
+
+def plenty() -> list[Example]:
+    """Prompts of every kind of answer, with a system text, turns, tools and documents, as if of one export."""
+    made = [
+        example(ranked("a b c"), ranked("b a c"), written("I wrote this."), external_id="x", messages=TALK),
+        example(ranked("a b cd"), messages=TOOLS, id=6),
+        example(written("One."), written("Two."), context=({"title": "T", "text": "Document"},), id=7),
+        example(compared("b", 3), compared("b", 2), edited("Edited.", of="b"), rated(a=1, b=0), id=8),
+        example(compared_and_edited("a", "Answer 1", of="a"), compared(both_bad=True), messages=TOOLS, id=9),
+        example(ranked("a bc", line=1), language="de", batch="b1", tags='["t"]', metadata='{"k": 1}', id=10),
+        example(
+            marked(a=[mark(0, 4, comment="Warum?"), mark(12, 13, "Good")], b=[]),
+            scored(a=[4, 1], b=[0, 3]),
+            scored(a=[3, 1]),
+            rated(a=1),
+            written("青い光が散乱するからです。"),
+            texts=["Text\n\none two"],
+            messages=[{"role": "user", "content": "空はなぜ青い？"}],
+            context=({"id": "d1", "text": "Document"},),
+            id=11,
+        ),
+        example(marked(a=[]), scored(a=[2, 2]), ranked("a b"), compared("a", queue="pairs"), rated(b=0), id=12),
+    ]
+    forms = {queue: form for one in made for queue, form in one.forms.items()}
+    return [replace(one, forms=forms) for one in made]

@@ -24,6 +24,7 @@ from tests.labeling.exports.connections import end_exports
 pytestmark = pytest.mark.django_db(transaction=True)
 
 AT = "/api/projects/haiku/export/"
+COMPARE = [{"name": "preference", "type": "compare"}]
 
 
 def client(user: User) -> APIClient:
@@ -74,9 +75,22 @@ def test_it_works(project: Project, alice: User) -> None:
 
 @pytest.mark.parametrize("name", FORMATS)
 def test_every_format_is_served(project: Project, alice: User, ann: User, name: str) -> None:
-    thumbs = make.queue(project, preset="kto")
-    answered(thumbs, ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
+    one, other = "Answer 0 to 0", "Answer 1 to 0"
+    answered(make.queue(project, preset="kto"), ann, thumbs={one: 0, other: 1})
+    answered(
+        make.queue(project, preset="mqm"), ann, errors={one: [{"start": 0, "end": 6, "label": "Minor"}], other: []}
+    )
+    answered(make.queue(project, form=COMPARE), ann, preference={"preferred": other, "strength": 1})
     assert rows(client(alice).get(AT, {"format": name}))
+
+
+@pytest.mark.parametrize("name", ["sft", "prompt-completion", "preference", "reward", "kto", "prompts"])
+def test_plain_text_is_served_where_trainers_take_it(project: Project, alice: User, ann: User, name: str) -> None:
+    answered(make.queue(project, preset="kto"), ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
+    response = client(alice).get(AT, {"format": name, "style": "standard"})
+    assert "-standard." in response.headers["Content-Disposition"]
+    for row in rows(response):
+        assert all(isinstance(value, (str, bool, float)) for column, value in row.items() if column != "metadata")
 
 
 def test_a_client_may_say_what_it_accepts(project: Project, alice: User) -> None:
@@ -112,6 +126,7 @@ def test_an_unknown_format_is_refused_with_those_there_are(project: Project, ali
         ({"pairs": "some"}, "pairs", "best_vs_worst"),
         ({"edits": "some"}, "edits", "over_original, over_worse, only, none"),
         ({"responses": "robot"}, "responses", "human"),
+        ({"style": "chat"}, "style", "conversational, standard"),
         ({"split": "dev"}, "split", "validation"),
         ({"queue": "nowhere"}, "queue", "rank, write"),
         ({"pair": "all"}, "pair", "pairs"),
@@ -191,7 +206,7 @@ def test_a_download_leaves_an_event(project: Project, alice: User) -> None:
     body(client(alice).get(AT, {"format": "sft", "queue": "write"}))
     event = Event.objects.get(verb="project.exported")
     assert (event.actor, event.project) == (alice, project)
-    assert event.data == {"format": "sft", "queue": "write", "responses": "any"}
+    assert event.data == {"format": "sft", "queue": "write", "responses": "any", "style": "conversational"}
 
 
 def test_the_request_may_write_while_the_export_reads(project: Project, alice: User) -> None:

@@ -19,7 +19,7 @@ from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 from labeling.exports.stream import encode
-from tests.labeling.exports.pure import edited, example, ranked, rated, written
+from tests.labeling.exports.pure import compared, edited, example, mark, marked, ranked, rated, scored, written
 
 # What cuts lines, ends strings, starts markup, or reads as something that is no text.
 AWKWARD = [
@@ -87,6 +87,9 @@ def test_awkward_texts_come_back_from_every_format(name: str) -> None:
             rated(a=1, b=0),
             written(text),
             edited(text, of="b"),
+            compared("b", 2),
+            marked(a=[mark(0, 2, comment=text)], b=[]),
+            scored(a=[1, 2], b=[3, 4]),
             id=number,
             texts=[f"{text} better", f"{text} worse"],
             messages=[{"role": "user", "content": text}],

@@ -88,7 +88,7 @@ def test_a_choice_is_the_same_when_it_is_read_again(name: str, chosen: dict[str,
 def test_without_a_setting_nothing_is_asked_for() -> None:
     choice = parse(**{setting.name: "" for setting in SETTINGS})
     assert (choice.policies, choice.selection) == (Policies(), Selection())
-    assert choice.as_dict == {"format": "sft", "responses": "any"}
+    assert choice.as_dict == {"format": "sft", "responses": "any", "style": "conversational"}
     assert choice.filename == "haiku-sft-any.jsonl"
 
 
@@ -101,9 +101,10 @@ def test_defaults_can_be_said_and_change_nothing() -> None:
 def test_a_choice_names_what_differs_and_what_its_format_uses_in_a_fixed_order() -> None:
     given = {"split": "test", "max_pairs": "2", "edits": "none", "tags": "b,a", "format": "preference"}
     found = parse(**given).as_dict
-    assert list(found) == ["format", "pairs", "edits", "max_pairs", "tags", "split"]
-    assert found == given | {"pairs": "best_vs_worst"}
-    assert parse(max_pairs="2").as_dict == {"format": "sft", "responses": "any", "max_pairs": "2"}
+    assert list(found) == ["format", "pairs", "edits", "style", "max_pairs", "tags", "split"]
+    assert found == given | {"pairs": "best_vs_worst", "style": "conversational"}
+    usual = {"format": "sft", "responses": "any", "style": "conversational"}
+    assert parse(max_pairs="2").as_dict == usual | {"max_pairs": "2"}
 
 
 def test_files_of_other_choices_have_other_names() -> None:

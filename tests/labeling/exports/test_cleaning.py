@@ -17,7 +17,7 @@ from labeling.exports.formats import FORMATS
 from labeling.exports.policies import ControlTokens, Dedupe, Pairs, Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from tests.labeling.exports.pure import compared, example, ranked, rated, written
+from tests.labeling.exports.pure import compared, example, mark, marked, ranked, rated, scored, written
 from tests.labeling.exports.test_bytes import AWKWARD
 from tests.labeling.exports.tiny import tokenizer
 
@@ -66,6 +66,17 @@ def test_a_hash_is_sixteen_bytes_and_knows_columns_apart() -> None:
     assert content_hash(one) == content_hash(one | {"metadata": {}})
     assert content_hash(one) != content_hash({"prompt": asked("b"), "completion": asked("a")})
     assert content_hash(one) != content_hash(one | {"prompt": asked("a ")})
+
+
+def test_ratings_ranks_and_ids_are_not_in_what_a_row_says() -> None:
+    ways = (compared("a"), scored(a=[1, 1], b=[1, 1]), marked(a=[], b=[]))
+    others = (compared("b"), scored(a=[2, 1], b=[1, 2]), marked(a=[mark(0, 3)], b=[mark(0, 3)]))
+    for kind in ("helpsteer", "helpsteer-preference", "nemo-ranking", "stepwise"):
+        one, other = example(*ways, id=1), example(*others, id=2)
+        whole = cleaned(kind, one, other)
+        assert len(cleaned(kind, one, other, dedupe=Dedupe.ROWS)) == len(whole) / 2
+    trees = example(written("Because."), id=1), example(written("Because."), id=2)
+    assert len(cleaned("oasst", *trees, dedupe=Dedupe.ROWS)) == 1
 
 
 # --- Control tokens --------------------------------------------------------------------------------------------------
@@ -125,6 +136,15 @@ def test_of_a_pair_the_longer_side_counts() -> None:
     assert cleaned("preference", made, max_tokens=20, removed=removed) == []
     assert removed.as_dict() == {"too_many_tokens": 1}
     assert len(cleaned("preference", made, max_tokens=21)) == 1
+
+
+def test_of_ranks_the_longer_one_counts_and_of_a_tree_the_longest_thread() -> None:
+    made = example(ranked("a b"), texts=["abc" * 3, "abc" * 10], messages=asked("abc"))
+    for kind in ("nemo-ranking", "openai-preference", "llama-factory-preference", "oasst"):
+        (row,) = cleaned(kind, made)
+        assert tokens_in(row, tokens.estimate) == 1 + 10 + 2 * tokens.EACH_MESSAGE
+    (talk,) = cleaned("sharegpt", example(written("abcd"), messages=asked("abc")))
+    assert tokens_in(talk, tokens.estimate) == 1 + 2 + 2 * tokens.EACH_MESSAGE
 
 
 def test_a_tokenizer_counts_where_there_is_one(tmp_path: Path) -> None:

@@ -67,6 +67,11 @@ def test_every_setting_can_be_given(
     answered(make.queue(project, preset="kto"), ann, thumbs={"Answer 0 to 7": 1, "Answer 1 to 7": 0})
     call_command("export", "haiku", format="kto", out=out)
     assert "1 labelled true, 1 labelled false." in capsys.readouterr().err
+    call_command("export", "haiku", format="sft", style="standard", out=out)
+    assert [json.loads(line)["text"] for line in Path(out).read_text().splitlines()] == [
+        "Question 0? Mine.",
+        "Question 7? Edited.",
+    ]
 
 
 def test_every_setting_is_an_option() -> None:
@@ -184,6 +189,7 @@ def test_a_failure_on_the_way_leaves_no_half_file(
         ({"project": "haiku", "format": "xml"}, "Known: sft"),
         ({"project": "haiku", "format": "sft", "queue": "nowhere"}, "It has: write"),
         ({"project": "haiku", "format": "sft", "edits": "some"}, "over_original, over_worse"),
+        ({"project": "haiku", "format": "sft", "style": "chat"}, "conversational, standard"),
         ({"project": "haiku", "format": "sft", "split": "dev"}, "train, validation, test"),
         ({"project": "haiku", "format": "sft", "out": "/nowhere/at/all.jsonl"}, "cannot be written"),
     ],

@@ -17,13 +17,13 @@ from labeling.exports.preferences import pairs
 from labeling.exports.records import Annotation, Row
 from labeling.exports.removed import Removed
 from tests.labeling.exports.pure import (
-    HELPSTEER,
     answered,
     compared,
     compared_and_edited,
     edited,
     example,
     form,
+    liked,
     ranked,
     rated,
     scored,
@@ -251,7 +251,7 @@ def test_a_rating_lies_among_those_given_in_any_order(given: list[Fraction], cha
 
 
 def test_ratings_become_labels_between_thresholds() -> None:
-    given = scored(a=[5], b=[4], c=[3], d=[2], e=[1])
+    given = liked(a=5, b=4, c=3, d=2, e=1)
     assert labels(given) == {}, "off by default"
     removed = Removed()
     assert labels(given, kto_good=0.75, kto_bad=0.25, removed=removed) == {"a": True, "b": True, "d": False, "e": False}
@@ -261,18 +261,18 @@ def test_ratings_become_labels_between_thresholds() -> None:
 
 
 def test_the_rating_of_all_decides_and_each_persons_is_a_vote() -> None:
-    three = [scored(a=[5]), scored(a=[5]), scored(a=[3])]
+    three = [liked(a=5), liked(a=5), liked(a=3)]
     (row,) = rows("kto", *three, kto_good=0.75, kto_bad=0.25)
     known = row["metadata"]
     assert (row["label"], known["source"], known["question"], known["queue"]) == (True, "rated", "quality", "score")
     assert (known["n_raters"], known["votes_good"], known["votes_bad"]) == (3, 2, 0)
     assert known["agreement"] == pytest.approx(2 / 3)
-    assert labels(*three, scored(a=[1]), kto_good=0.75, kto_bad=0.25) == {"a": True}, "the closest three"
-    assert labels(*three, scored(a=[1]), kto_good=0.75, kto_bad=0.25, ratings=Ratings.MEAN) == {}
+    assert labels(*three, liked(a=1), kto_good=0.75, kto_bad=0.25) == {"a": True}, "the closest three"
+    assert labels(*three, liked(a=1), kto_good=0.75, kto_bad=0.25, ratings=Ratings.MEAN) == {}
 
 
 def test_attributes_say_which_questions_count() -> None:
-    given = scored(form=HELPSTEER, a=[4, 0], b=[0, 4])
+    given = scored(a=[4, 0], b=[0, 4])
     both: dict[str, Any] = {"kto_good": 0.75, "kto_bad": 0.25}
     assert labels(given, **both) == {}, "helpful and brief is neither, all in all"
     assert labels(given, **both, attributes=("helpfulness",)) == {"a": True, "b": False}
@@ -291,13 +291,13 @@ def margins(*annotations: Annotation, **policies: Any) -> list[float]:
 
 
 def test_a_margin_can_be_the_difference_of_ratings() -> None:
-    judged = (compared("a", 4), scored(a=[5], b=[2]), scored(a=[4], b=[2]))
+    judged = (compared("a", 4), liked(a=5, b=2), liked(a=4, b=2))
     assert margins(*judged) == [0.875 - 0.25]
     assert [row["margin"] for row in rows("reward", *judged)] == [1.0]
     assert margins(compared("a", 4)) == [0.0], "nobody rated"
     assert margins(compared("b", 4), *judged[1:]) == [0.0], "ratings that say the opposite say nothing of how much"
     assert margins(edited("Edited."), *judged[1:]) == [0.0]
-    assert margins(compared("a"), scored(form=HELPSTEER, a=[4, 0], b=[3, 4]), attributes=("helpfulness",)) == [0.25]
+    assert margins(compared("a"), scored(a=[4, 0], b=[3, 4]), attributes=("helpfulness",)) == [0.25]
     assert {type(margin) for margin in margins(*judged, edited("Edited."))} == {float}
 
 

@@ -1,12 +1,9 @@
-"""What a row of each format looks like, and what every row of every format keeps to."""
+"""What a row of each format looks like. What all of them keep to is in `test_table`, other shapes in `test_shapes`."""
 
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +11,8 @@ import pytest
 from labeling.errors import Invalid
 from labeling.exports.formats import FORMATS, get_format
 from labeling.exports.policies import Edits, Pairs, Policies, Responses
-from labeling.exports.records import Annotation, Example, Form, Row
-from labeling.exports.removed import RULES, Removed
-from labeling.exports.stream import encode
+from labeling.exports.records import Annotation, Form, Row
+from labeling.exports.removed import Removed
 from tests.labeling.exports.pure import (
     COMPARE,
     NEW_PROMPT,
@@ -34,26 +30,7 @@ from tests.labeling.exports.pure import (
     written,
 )
 
-DOCS = Path(__file__).parents[3] / "docs" / "exports.md"
-
 EVERY_PAIR = Policies(pairs=Pairs.ALL)
-
-# Names that some trainer gives a meaning of its own, and what they may mean here.
-RESERVED = {
-    *("prompt", "prompts", "completion", "completions", "chosen", "rejected", "label", "labels", "text", "input_ids"),
-    *("image", "images", "completion_ids", "tools", "messages", "margin", "conversations"),
-}
-MEANT = {
-    "sft": {"messages"},
-    "prompt-completion": {"prompt", "completion"},
-    "preference": {"prompt", "chosen", "rejected"},
-    "reward": {"chosen", "rejected", "margin"},
-    "kto": {"prompt", "completion", "label"},
-    "prompts": {"prompt"},
-    "raw": {"messages"},
-}
-# Columns that datasets 5 takes for the trace of an agent, and then asks for a package that nobody has.
-TRACES = [{"id", "source", "model", "system_prompt", "messages"}, {"type", "id", "version", "cwd"}, {"type", "message"}]
 
 
 def rows(
@@ -61,102 +38,6 @@ def rows(
 ) -> list[Row]:
     found = example(*annotations, **fields)
     return list(FORMATS[kind].rows(found, policies or Policies(), removed or Removed()))
-
-
-def plenty() -> list[Example]:
-    """Prompts of every kind of answer, with a system text, turns, tools and documents."""
-    talk = [
-        {"role": "system", "content": "Be brief."},
-        {"role": "user", "content": "Hello"},
-        {"role": "assistant", "content": "Hi."},
-        {"role": "user", "content": "Why?"},
-    ]
-    call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
-    tools: list[dict[str, Any]] = [
-        {"role": "user", "content": "How warm is it?"},
-        {"role": "assistant", "content": "", "tool_calls": [call]},
-        {"role": "tool", "content": "21", "name": "f"},
-    ]
-    return [
-        example(ranked("a b c"), ranked("b a c"), written("I wrote this."), external_id="x", messages=talk),
-        example(ranked("a b cd"), messages=tools),
-        example(written("One."), written("Two."), context=({"title": "T", "text": "Document"},)),
-        example(compared("b", 3), compared("b", 2), edited("Edited.", of="b"), rated(a=1, b=0)),
-        example(compared_and_edited("a", "Answer 1", of="a"), compared(both_bad=True), messages=tools),
-        example(ranked("a bc", line=1), language="de", batch="b1", tags='["t"]', metadata='{"k": 1}'),
-    ]
-
-
-def shape(value: Any) -> Any:
-    """A value's type, all the way down; messages may differ in their optional keys."""
-    if isinstance(value, dict):
-        inner = {name: shape(item) for name, item in value.items()}
-        return {name: inner[name] for name in ("role", "content")} if "role" in inner else inner
-    if isinstance(value, list):
-        return [shape(item) for item in value][:1]
-    return type(value)
-
-
-def texts(value: Any) -> Iterator[Any]:
-    if isinstance(value, dict):
-        for item in value.values():
-            yield from texts(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from texts(item)
-    else:
-        yield value
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_keeps_the_rules_for_rows(name: str) -> None:
-    kind = FORMATS[name]
-    assert kind.name == name
-    assert kind.title
-    found = [row for made in plenty() for row in kind.rows(made, Policies(), Removed())]
-    assert len(found) >= 2
-    first = found[0]
-    for row in found:
-        assert list(row) == list(first), "the same columns in the same order"
-        for column in first:
-            if first[column] != [] and row[column] != []:
-                assert shape(row[column]) == shape(first[column]), column
-        assert None not in texts(row), "nothing is null"
-        assert set(row) & RESERVED == MEANT[name]
-        assert not any(trace <= set(row) for trace in TRACES)
-        # It can be written, and what is read back is what was written.
-        assert json.loads(encode(row)) == row
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_message_has_a_role_and_a_text(name: str) -> None:
-    for made in plenty():
-        for row in FORMATS[name].rows(made, Policies(), Removed()):
-            for column in MEANT[name] - {"margin", "label"}:
-                for message in row[column]:
-                    assert list(message)[:2] == ["role", "content"]
-                    assert isinstance(message["content"], str)
-
-
-@pytest.mark.parametrize("name", FORMATS)
-def test_every_format_has_a_paragraph_in_the_docs(name: str) -> None:
-    text = DOCS.read_text()
-    paragraph = re.search(rf"^### `{re.escape(name)}`\n(.+?)(?=^### |^## |\Z)", text, re.M | re.S)
-    assert paragraph, f"docs/exports.md has no “### `{name}`”"
-    shown = re.search(r"^```json\n(.+?)^```", paragraph[1], re.M | re.S)
-    assert shown, "it shows a row"
-    (made, *_) = (row for made in plenty() for row in FORMATS[name].rows(made, Policies(), Removed()))
-    documented = json.loads(shown[1])
-    assert list(documented) == list(made), "the row in the docs has the columns of a real one"
-    if "metadata" in made:
-        assert list(documented["metadata"]) == list(made["metadata"])
-    assert "load_dataset" in paragraph[1] or "json.loads" in paragraph[1], "it says how to load it"
-
-
-def test_every_rule_is_explained_in_the_docs() -> None:
-    text = DOCS.read_text()
-    for rule in RULES:
-        assert f"`{rule}`" in text
 
 
 def test_an_unknown_format_is_refused_with_those_there_are() -> None:

@@ -38,7 +38,11 @@ def project(alice: User, ann: User) -> Project:
     rank = make.queue(made, preset="ranking", slug="rank")
     make.ranked(rank, ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
     make.ranked(rank, ann, [["Answer 1 to 1", "Answer 0 to 1"]])
-    answered(make.queue(made, preset="kto"), ann, thumbs={"Answer 0 to 0": 0, "Answer 1 to 0": 1})
+    one, other = "Answer 0 to 0", "Answer 1 to 0"
+    answered(make.queue(made, preset="kto"), ann, thumbs={one: 0, other: 1})
+    answered(make.queue(made, preset="mqm"), ann, errors={one: [{"start": 0, "end": 6, "label": "Minor"}], other: []})
+    compare = make.queue(made, form=[{"name": "preference", "type": "compare"}], slug="compare")
+    answered(compare, ann, preference={"preferred": other, "strength": 1})
     return made
 
 
@@ -118,6 +122,15 @@ def test_what_is_filled_in_stays_and_goes_into_the_download(project: Project, al
     assert browser.get(AT, {"tokenizer": "small", "max_tokens": "9"}).status_code == 400
 
 
+def test_plain_text_can_be_chosen_and_is_to_be_read(project: Project, alice: User) -> None:
+    html = seen(alice, format="preference", style="standard")
+    assert '<option value="standard" selected>' in html
+    assert "style=standard" in html
+    for column, text in (("prompt", "Question 0?"), ("chosen", " Answer 1 to 0"), ("rejected", " Answer 0 to 0")):
+        assert f'<h3 class="label">{column}</h3>' in html
+        assert f'dir="auto">{text}</div>' in html
+
+
 def links(html: str) -> list[str]:
     found: list[str] = []
 
@@ -181,7 +194,7 @@ def test_many_answers_are_counted_only_when_asked(
     html = seen(alice, format="sft")
     assert 'class="stats"' not in html
     (count,) = [where for where in links(html) if "count=1" in where]
-    assert count == "?format=sft&responses=any&count=1"
+    assert count == "?format=sft&responses=any&style=conversational&count=1"
     assert 'class="stats"' in seen(alice, format="sft", count="1")
 
 

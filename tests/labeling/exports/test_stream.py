@@ -20,7 +20,7 @@ from django.utils import timezone
 from labeling.exports import choices, examples, stream
 from labeling.importing.base import parse
 from labeling.models import Annotation, Candidate, Project, Queue, User
-from labeling.services import prompts
+from labeling.services import prompts, queues
 from tests import make, process
 from tests.labeling.exports.answering import answered
 from tests.labeling.exports.connections import end_exports, wait_for_exports
@@ -333,6 +333,65 @@ def test_a_ranking_leads_raw_so_that_loaders_see_the_candidates(project: Project
     rows = exported(project, format="raw")
     assert [row["messages"][0]["content"] for row in rows] == ["Two?", "One?"]
     assert [len(row["candidates"]) for row in rows] == [2, 0]
+
+
+def test_earlier_turns_lead_alpaca_so_that_loaders_see_the_history(project: Project, ann: User) -> None:
+    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
+    imported(project, {"prompt": "One?"}, {"messages": [*turns, {"role": "user", "content": "Two?"}]})
+    queue = make.queue(project)
+    for _ in range(2):
+        make.written(queue, ann)
+    rows = exported(project, format="alpaca")
+    assert [(row["instruction"], len(row["history"])) for row in rows] == [("Two?", 1), ("One?", 0)]
+
+
+def test_marks_and_documents_lead_spans_so_that_loaders_see_both(project: Project, ann: User) -> None:
+    candidates = {"candidates": [{"text": "a b c"}]}
+    imported(
+        project,
+        *({"prompt": f"{number}?", **candidates} for number in ("One", "Two", "Three")),
+        {"prompt": "Four?", **candidates, "context": [{"text": "Document"}]},
+    )
+    queue = make.queue(project, preset="mqm", slug="mqm")
+    for marks in ([], [], [{"start": 0, "end": 1, "label": "Minor"}], []):
+        answered(queue, ann, errors={"a b c": marks})
+    found = exported(project, format="spans")
+    # The first that was judged leads every export.
+    assert [(row["prompt"][0]["content"], len(row["spans"]), len(row["sources"])) for row in found] == [
+        ("One?", 0, 0),
+        ("Three?", 1, 0),
+        ("Four?", 0, 1),
+        ("Two?", 0, 0),
+    ]
+    # Marks in another queue do not lead one that is exported alone.
+    other = make.queue(project, preset="mqm", slug="other")
+    for _ in range(3):
+        answered(other, ann, errors={"a b c": []})
+    found = exported(project, format="spans", queue="other")
+    assert [row["prompt"][0]["content"] for row in found] == ["One?", "Two?", "Three?"]
+
+
+def test_columns_of_ratings_are_those_of_the_newest_form(project: Project, ann: User, ben: User) -> None:
+    make.imported(project, 2, candidates=1)
+    asked: list[dict[str, Any]] = [{"name": "helpfulness", "type": "rate", "min": 0, "max": 4}]
+    queue = make.queue(project, form=asked, slug="rate", overlap=2)
+    thumbs = make.queue(project, preset="kto", slug="thumbs")
+    answered(queue, ann, helpfulness={"Answer 0 to 0": 4})
+    answered(thumbs, ann, thumbs={"Answer 0 to 0": 1})
+    newer = [*asked, {"name": "verbosity", "type": "rate", "min": 0, "max": 4}]
+    queues.change(queue, form=newer, by=make.manager(project))
+    for person, question in ((ben, 0), (ann, 1)):
+        text = f"Answer 0 to {question}"
+        answered(queue, person, helpfulness={text: 3}, verbosity={text: 1})
+    found = exported(project, format="helpsteer")
+    # What was said under the older form counts where the question is the same.
+    assert [(row["response"], row["helpfulness"], row["verbosity"]) for row in found] == [
+        ("Answer 0 to 0", 3.5, 1.0),
+        ("Answer 0 to 1", 3.0, 1.0),
+    ]
+    assert {row["metadata"]["queue"] for row in found} == {"rate"}
+    (row,) = exported(project, format="helpsteer", queue="thumbs")
+    assert (row["response"], row["thumbs"]) == ("Answer 0 to 0", 1.0)
 
 
 def test_every_split_has_a_leader_of_its_own(project: Project, ann: User) -> None:

@@ -66,7 +66,7 @@ def project(ann: User) -> Project:
 
 def loaded(project: Project, folder: Path, **given: str) -> tuple[Any, list[dict[str, Any]]]:
     """An export of the command as `datasets` has it, and its lines as they are."""
-    out = folder / f"{given['format']}.jsonl"
+    out = folder / f"{'-'.join(given.values())}.jsonl"
     call_command("export", project.slug, out=str(out), **given)
     lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     found = datasets.load_dataset("json", data_files=str(out), split="train", cache_dir=str(folder / "cache"))
@@ -183,6 +183,79 @@ def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
     for row, reply in zip(list(trainer.train_dataset), REPLIES, strict=True):
         assert tokenizer.decode(row["chosen_ids"]).rstrip("\n").endswith(f"{reply} (better)<|im_end|>")
         assert tokenizer.decode(row["rejected_ids"]).rstrip("\n").endswith(f"{reply} (worse)<|im_end|>")
+
+
+def test_plain_text_trains_and_the_response_begins_with_its_space(project: Project, tmp_path: Path) -> None:
+    from trl.trainer.dpo_config import DPOConfig
+    from trl.trainer.dpo_trainer import DPOTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
+
+    from tests.labeling.exports import tiny
+
+    tokenizer = tiny.tokenizer()
+    replies = REPLIES[:3]  # the fourth prompt has a system text and turns, which no plain text holds
+    for name in ("sft", "prompt-completion"):
+        found, lines = loaded(project, tmp_path, format=name, style="standard")
+        demonstrations = SFTTrainer(
+            model=tiny.model(len(tokenizer)),
+            args=SFTConfig(**settings(tmp_path)),
+            train_dataset=found,
+            processing_class=tokenizer,
+        )
+        assert len(steps_taken(demonstrations)) == 2
+        asked = ["" if name == "prompt-completion" else f"Question {number}?" for number in range(3)]
+        expected = [f"{question} {reply}<|im_end|>" for question, reply in zip(asked, replies, strict=True)]
+        assert learnt(demonstrations, tokenizer) == expected
+        assert len(lines) == 3
+    found, _ = loaded(project, tmp_path, format="preference", queue="rank", style="standard")
+    preferences = DPOTrainer(
+        model=tiny.model(len(tokenizer)),
+        ref_model=tiny.model(len(tokenizer)),
+        args=DPOConfig(**settings(tmp_path)),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    losses = steps_taken(preferences)
+    assert losses[0] == pytest.approx(0.693, abs=0.01)
+    for number, (row, reply) in enumerate(zip(list(preferences.train_dataset), replies, strict=True)):
+        assert tokenizer.decode(row["prompt_ids"]) == f"Question {number}?"
+        for side, ids in (("better", row["chosen_ids"]), ("worse", row["rejected_ids"])):
+            assert tokenizer.decode(ids) == f" {reply} ({side})<|im_end|>"
+
+
+def test_a_reference_reaches_the_reward_function(project: Project, tmp_path: Path) -> None:
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, lines = loaded(project, tmp_path, format="prompts")
+    assert [line["reference"] for line in lines] == REPLIES
+    tokenizer = tiny.tokenizer()
+    told: set[tuple[str, str]] = set()
+
+    def reward(
+        prompts: list[Any], completions: list[Any], reference: list[str], reference_source: list[str], **others: Any
+    ) -> list[float]:
+        told.update(zip((prompt[-1]["content"] for prompt in prompts), reference, strict=True))
+        assert set(reference_source) == {"written"}
+        return [float(len(completion[0]["content"])) for completion in completions]
+
+    trainer = GRPOTrainer(
+        model=tiny.model(len(tokenizer)),
+        reward_funcs=reward,
+        args=GRPOConfig(
+            **{name: value for name, value in settings(tmp_path).items() if name != "max_length"},
+            num_generations=2,
+            max_completion_length=4,
+        ),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    trainer.train()
+    assert told
+    assert told <= {(f"Question {number}?", reply) for number, reply in enumerate(REPLIES)}
 
 
 def test_a_margin_of_every_row_reaches_the_loss(project: Project, tmp_path: Path) -> None:

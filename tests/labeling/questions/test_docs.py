@@ -217,7 +217,8 @@ def test_every_recipe_tells_what_it_asks_and_what_comes_of_it(slug: str) -> None
 
 
 def _formats_with_rows(form: list[Config], answers: dict[str, Any], texts: dict[str, str]) -> set[str]:
-    """The formats that carry something of these answers; prompts alone are nobody's answer."""
+    """The formats that carry something of these answers, each kind once; prompts alone are nobody's answer."""
     told = pure.example(pure.answered(pure.form(*form), answers, shown="".join(texts)))
-    carrying = (kind for kind in FORMATS.values() if not kind.unanswered)
+    # Those that say the same in another trainer's words go without saying.
+    carrying = (kind for kind in FORMATS.values() if not kind.unanswered and not kind.like)
     return {kind.name for kind in carrying if any(kind.rows(told, Policies(), Removed()))}

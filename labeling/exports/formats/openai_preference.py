@@ -1,0 +1,33 @@
+"""`openai-preference`: pairs as OpenAI's preference fine-tuning takes them, and Azure, Together, Fireworks after it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from labeling.exports.conversations import asked, reply
+from labeling.exports.formats.base import Format
+from labeling.exports.policies import Policies
+from labeling.exports.preferences import pairs
+from labeling.exports.records import Example, Row
+from labeling.exports.removed import Removed
+from labeling.exports.turns import for_openai
+
+
+class OpenAiPreference(Format):
+    name = "openai-preference"
+    title = "Pairs for hosted DPO (OpenAI, Azure, Together, Fireworks)"
+    uses = ("pairs", "edits")
+    like = "preference"
+
+    def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
+        prompt = for_openai(asked(example.prompt))
+        for pair in pairs(example, policies, removed):
+            if prompt is None:
+                removed.add("unfit_turns")
+            else:
+                # Exactly one message of the assistant on each side, and nothing beside these keys.
+                yield {
+                    "input": {"messages": prompt},
+                    "preferred_output": [reply(pair.chosen)],
+                    "non_preferred_output": [reply(pair.rejected)],
+                }
