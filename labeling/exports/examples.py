@@ -4,16 +4,19 @@ An export reads on a connection of its own, in one REPEATABLE READ transaction t
 while it runs is not in it, and the request's own connection stays free for sessions and tokens. Prompts come from a
 server-side cursor along the index of (project, id); what belongs to them is fetched for many prompts at a time.
 
-An annotation that was taken back (`undone_at`) is no answer: no statement here sees it.
+An annotation that was taken back (`undone_at`) is no answer: no statement here sees it. What somebody said who has
+withdrawn from the project is counted and given to nobody. A release reads as of a moment (`Scope.cutoff`): it sees what
+was submitted by then and not taken back by then, whatever has happened since.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -33,33 +36,44 @@ TEXT_AT_ONCE = 2_000_000
 
 _UTC = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
+# An answer as of the cutoff, which is 'infinity' where an export reads what stands now.
+_STANDS = """a.created_at <= %(cutoff)s::timestamptz
+      AND (a.undone_at IS NULL OR a.undone_at > %(cutoff)s::timestamptz)"""
+_PRESENT = "AND a.annotator_id <> ALL(%(withdrawn)s::bigint[])"
+
 # `OFFSET 0` keeps EXISTS a probe for each prompt. As a join it would have to sort all annotations before the first
 # row comes out.
-_ANSWERED = """
+_ANSWERED = f"""
   AND EXISTS (
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
     JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
+    WHERE t.prompt_id = p.id AND {_STANDS} {{present}}
+      AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
     OFFSET 0
   )
-"""
+"""  # noqa: S608  only a constant is put in
 _IN_QUEUE = """
   AND (%(queue)s::bigint IS NULL
-       OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s OFFSET 0))
+       OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s
+                  AND t.created_at <= %(cutoff)s::timestamptz OFFSET 0))
 """
 _COLUMNS = "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text"
 _PROMPTS = f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
-WHERE p.project_id = %(project)s {{which}}
+WHERE p.project_id = %(project)s AND p.id > %(after)s AND p.id <= %(last_prompt)s {{which}}
 ORDER BY p.id
 """  # noqa: S608  only constants are put in
+_COUNT = """
+SELECT count(*) FROM labeling_prompt p WHERE p.project_id = %(project)s AND p.id <= %(last_prompt)s {which}
+"""
 _ANNOTATIONS = f"""
 SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version,
        NOT EXISTS (
            SELECT 1 FROM labeling_annotation n
-           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL
+           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.created_at <= %(cutoff)s::timestamptz
+             AND (n.undone_at IS NULL OR n.undone_at > %(cutoff)s::timestamptz)
        ),
        a.answers, a.form_id, a.guidelines_id, s.candidate_order,
        COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
@@ -67,10 +81,10 @@ SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version
 FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
-WHERE t.prompt_id = ANY(%(prompts)s) AND a.undone_at IS NULL
+WHERE t.prompt_id = ANY(%(prompts)s) AND {_STANDS}
   AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s)
 ORDER BY t.prompt_id, a.id
-"""  # noqa: S608  only a constant is put in
+"""  # noqa: S608  only constants are put in
 _CANDIDATES = """
 SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator,
        (jsonb_build_object(
@@ -81,14 +95,15 @@ FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s)
 """
 # Prompts with tool calls, and those with a name or a call's id in a message. Migration 0005 has an index of each, whose
 # condition must be written in the same words.
+_ODD_PATHS = ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
 _ODD_PROMPTS = [
     f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
-WHERE p.project_id = %(project)s AND p.messages @? '{path}' {{which}}
+WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_prompt)s {{which}}
 ORDER BY p.id
 """  # noqa: S608  only constants are put in
-    for path in ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
+    for path in _ODD_PATHS
 ]
 # Prompts whose candidates somebody has judged in one queue, the first judged first.
 _JUDGED_PROMPTS = f"""
@@ -97,9 +112,22 @@ FROM labeling_annotation a
 JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE a.queue_id = %(judged)s AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0
+WHERE a.queue_id = %(judged)s AND {_STANDS} {_PRESENT} AND cardinality(s.candidate_order) > 0
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
+_MESSAGE_KEYS = " UNION ".join(
+    f"""
+SELECT keys.name
+FROM labeling_prompt p, jsonb_array_elements(p.messages) AS message, jsonb_object_keys(message) AS keys(name)
+WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_prompt)s
+"""  # noqa: S608  only a constant is put in
+    for path in _ODD_PATHS
+)
+_WITHDRAWN = """
+SELECT user_id FROM exports_withdrawal WHERE project_id = %(project)s AND "at" <= %(cutoff)s::timestamptz
+"""
+
+LAST_ID = 2**63 - 1
 
 Connection = psycopg.Connection[tuple[Any, ...]]
 
@@ -110,21 +138,40 @@ def _every(prompt: Prompt) -> bool:
 
 @dataclass(frozen=True)
 class Scope:
-    """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones."""
+    """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones.
+
+    `cutoff` is the moment whose answers are read, None for now; `last_prompt` the newest prompt of that moment.
+    `release` is the number of the release that is read for: people have other pseudonyms in each. `parts` are the
+    parts of a dataset that go into files of their own, each as the prompts that it takes: each has its own leaders.
+    """
 
     project_id: int
     queue_id: int | None = None
     unanswered: bool = False
     wanted: Callable[[Prompt], bool] = _every
+    cutoff: datetime | None = None
+    last_prompt: int = LAST_ID
+    release: int | None = None
+    parts: tuple[Callable[[Prompt], bool], ...] = (_every,)
 
     @property
     def parameters(self) -> dict[str, Any]:
-        return {"project": self.project_id, "queue": self.queue_id}
+        return {
+            "project": self.project_id,
+            "queue": self.queue_id,
+            "cutoff": self.cutoff.isoformat() if self.cutoff else "infinity",
+            "last_prompt": self.last_prompt,
+        }
 
     @property
     def which(self) -> str:
-        """The condition on prompts, as SQL."""
-        return _IN_QUEUE if self.unanswered else _ANSWERED
+        """The condition on prompts, as SQL. Whoever answered may have withdrawn since: that is seen when it is read."""
+        return _IN_QUEUE if self.unanswered else _ANSWERED.format(present="")
+
+    @property
+    def which_lead(self) -> str:
+        """The condition on prompts that lead, as SQL: they must give rows, so somebody is there who answered."""
+        return _IN_QUEUE if self.unanswered else _ANSWERED.format(present=_PRESENT)
 
 
 @contextmanager
@@ -142,12 +189,14 @@ def snapshot() -> Iterator[Connection]:
         yield own
 
 
-def pseudonym(project_id: int, user_id: int) -> str:
+def pseudonym(project_id: int, user_id: int, release: int | None = None) -> str:
     """A name for an annotator that says nothing: the same within a project, another one in every other project.
 
-    It hangs on SECRET_KEY, so nobody can work out from an export who of the people they know is meant.
+    In a release it is another one than anywhere else, so that nobody can follow a person from one to the next. It
+    hangs on SECRET_KEY, so nobody can work out from an export who of the people they know is meant.
     """
-    keyed = salted_hmac("labeling.exports.annotator", f"{project_id}:{user_id}", algorithm="sha256")
+    what = f"{project_id}:{user_id}" if release is None else f"{project_id}:release {release}:{user_id}"
+    keyed = salted_hmac("labeling.exports.annotator", what, algorithm="sha256")
     return f"person-{keyed.hexdigest()[:16]}"
 
 
@@ -158,12 +207,17 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
     call ids leads, and the first one with candidates: without them, a file whose early prompts are all plain would
     break at the first that is not.
     """
-    book = _Book(own, scope)
-    leading = _leaders(book)
+    book = Book(own, scope)
+    leading = leaders(book)
     yield from book.examples(leading)
-    led = {prompt.id for prompt in leading}
-    with own.cursor(name="export_prompts") as cursor:
-        cursor.execute(_PROMPTS.format(which=scope.which), scope.parameters)
+    yield from following(book, led={prompt.id for prompt in leading})
+
+
+def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[Example]:
+    """The examples behind the prompt `after` in the order of their prompts' ids, without those that have led."""
+    scope = book.scope
+    with book.own.cursor(name="export_prompts") as cursor:
+        cursor.execute(_PROMPTS.format(which=scope.which), book.parameters | {"after": after})
         number = FIRST_PROMPTS
         while rows := cursor.fetchmany(number):
             before = book.text_read - sum(len(row[2]) + len(row[3]) for row in rows)
@@ -173,26 +227,45 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
             number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // each))
 
 
-def _leaders(book: _Book) -> list[Prompt]:
+def count(own: Connection, scope: Scope) -> int:
+    """How many prompts `read` looks at, whether they are wanted or not."""
+    found = own.execute(_COUNT.format(which=scope.which), scope.parameters).fetchone()
+    return int(found[0]) if found else 0
+
+
+def message_keys(book: Book) -> tuple[str, ...]:
+    """What the messages of the project's prompts have besides `role` and `content`."""
+    found = {row[0] for row in book.own.execute(_MESSAGE_KEYS, book.parameters)}
+    return tuple(sorted(found - {"role", "content"}))
+
+
+def leaders(book: Book) -> list[Prompt]:
     """The prompts that lead: of each kind the first that is wanted, so that each split has its own."""
-    odd = (_first(book, statement) for statement in _ODD_PROMPTS)
-    kinds = [next(filter(None, odd), None)]
-    if not book.scope.unanswered:
-        # Queues whose forms never showed candidates are not looked through for some that were judged.
-        judged = (_first(book, _JUDGED_PROMPTS, judged=queue) for queue in sorted(book.queues_with_candidates))
-        kinds.append(next(filter(None, judged), None))
-    return list({prompt.id: prompt for prompt in kinds if prompt is not None}.values())
+    found: dict[int, Prompt] = {}
+    for part in book.scope.parts:
+        odd = (_first(book, statement, part) for statement in _ODD_PROMPTS)
+        kinds = [next(filter(None, odd), None)]
+        if not book.scope.unanswered or book.scope.release is not None:
+            # Queues whose forms never showed candidates are not looked through for some that were judged.
+            judged = (_first(book, _JUDGED_PROMPTS, part, judged=q) for q in sorted(book.queues_with_candidates))
+            kinds.append(next(filter(None, judged), None))
+        found |= {prompt.id: prompt for prompt in kinds if prompt is not None}
+    return list(found.values())
 
 
-def _first(book: _Book, statement: str, **parameters: int) -> Prompt | None:
+def _first(book: Book, statement: str, part: Callable[[Prompt], bool], **parameters: int) -> Prompt | None:
     with book.own.cursor(name="export_leaders") as cursor:
         cursor.itersize = FIRST_PROMPTS
-        cursor.execute(statement.format(which=book.scope.which), book.scope.parameters | parameters)
-        return next((prompt for prompt in map(_prompt, cursor) if book.scope.wanted(prompt)), None)
+        cursor.execute(statement.format(which=book.scope.which_lead), book.parameters | parameters)
+        wanted = book.scope.wanted
+        return next((prompt for prompt in map(_prompt, cursor) if wanted(prompt) and part(prompt)), None)
 
 
-class _Book:
-    """Looks up what belongs to prompts. Forms, queues and guidelines are few: they are read once."""
+class Book:
+    """Looks up what belongs to prompts. Forms, queues and guidelines are few: they are read once.
+
+    `people` says whose the pseudonyms are that it has given so far.
+    """
 
     def __init__(self, own: Connection, scope: Scope) -> None:
         self.own = own
@@ -212,7 +285,10 @@ class _Book:
             self.forms[pk] = Form(number, tuple(json.loads(asked)), asked)
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
-        self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id))
+        self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id, scope.release))
+        self.people: dict[str, int] = {}
+        self.withdrawn = {row[0] for row in own.execute(_WITHDRAWN, scope.parameters)}
+        self.parameters: dict[str, Any] = scope.parameters | {"withdrawn": sorted(self.withdrawn)}
         self.text_read = 0  # characters, near enough
 
     def _table(self, statement: str) -> dict[int, Any]:
@@ -223,9 +299,13 @@ class _Book:
         if not prompts:
             return
         annotations: dict[int, list[Annotation]] = defaultdict(list)
-        parameters = self.scope.parameters | {"prompts": [prompt.id for prompt in prompts]}
+        withdrawn: Counter[int] = Counter()
+        parameters = self.parameters | {"prompts": [prompt.id for prompt in prompts]}
         for row in self.own.execute(_ANNOTATIONS, parameters):
-            annotations[row[0]].append(self._annotation(row))
+            if row[5] in self.withdrawn:
+                withdrawn[row[0]] += 1
+            else:
+                annotations[row[0]].append(self._annotation(row))
         shown = {pk for group in annotations.values() for a in group for pk in a.shown.values()}
         candidates = self._candidates(sorted(shown))
         for prompt in prompts:
@@ -235,11 +315,13 @@ class _Book:
                 prompt=prompt,
                 annotations=mine,
                 candidates={pk: candidates[pk] for a in mine for pk in a.shown.values()},
+                withdrawn=withdrawn[prompt.id],
             )
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:
         self.text_read += len(row[8])
         _, pk, slot, task, queue, annotator, version, latest, answers, form, guide, order, leased, at, seconds = row
+        self.people[self.name(annotator)] = annotator
         return Annotation(
             id=pk,
             slot_id=slot,

@@ -80,12 +80,16 @@ class Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """A prompt with everything that people said about it: the unit that a format turns into rows."""
+    """A prompt with everything that people said about it: the unit that a format turns into rows.
+
+    `withdrawn` is how many annotations are left out because whoever made them has withdrawn from the project.
+    """
 
     project: str
     prompt: Prompt
     annotations: tuple[Annotation, ...] = ()
     candidates: Mapping[int, Candidate] = field(default_factory=dict)
+    withdrawn: int = 0
 
     @property
     def current(self) -> list[Annotation]:

@@ -14,7 +14,7 @@ from labeling.exports import examples
 from labeling.exports.checks import Watch, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.policies import split_of
-from labeling.exports.records import Row
+from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.spreading import apart
 
@@ -72,20 +72,32 @@ def encode(row: Row) -> str:
     return line + "\n"
 
 
-def _open(choice: Choice, removed: Removed) -> Generator[tuple[bool, Row], None, None]:
-    """The rows of an export, each with whether it is its prompt's first.
+def rows_of(choice: Choice, example: Example, removed: Removed) -> Iterator[Row]:
+    """The rows of one prompt in the format of a choice. A prompt that nobody has answered is for some formats alone."""
+    if choice.format.unanswered:
+        return choice.format.rows(example, choice.policies, removed)
+    removed.add("withdrawn", example.withdrawn)
+    return choice.format.rows(example, choice.policies, removed) if example.annotations else iter(())
 
-    Holds a database connection until it ends or is closed.
-    """
+
+def scope_of(choice: Choice) -> examples.Scope:
+    """What is read for an export."""
     split = choice.policies.split
-    scope = examples.Scope(
+    return examples.Scope(
         project_id=choice.project.pk,
         queue_id=choice.queue.pk if choice.queue else None,
         unanswered=choice.format.unanswered,
         wanted=lambda prompt: split is None or split_of(prompt) is split,
     )
+
+
+def _open(choice: Choice, removed: Removed) -> Generator[tuple[bool, Row], None, None]:
+    """The rows of an export, each with whether it is its prompt's first.
+
+    Holds a database connection until it ends or is closed.
+    """
     with examples.snapshot() as own:
-        prompts = (choice.format.rows(example, choice.policies, removed) for example in examples.read(own, scope))
+        prompts = (rows_of(choice, example, removed) for example in examples.read(own, scope_of(choice)))
         if choice.format.apart:
             yield from apart(map(list, prompts))
         else:

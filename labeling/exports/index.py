@@ -1,0 +1,71 @@
+"""An index of a shard's rows, for comparing two releases without reading their files whole.
+
+One line a row: `prompt_id \\t key \\t hash`, in the order of the prompts' numbers and then of the keys. The key says
+which row of its prompt it is: what its metadata says of its source (ids, `queue`, `question`, `source`), or the row's
+place among its prompt's. The hash is of what the row says, without the pseudonyms, which are others in every release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labeling.exports.records import Row
+from labeling.exports.stream import encode
+
+_NAMED = ("queue", "question", "source")
+_PEOPLE = ("annotator", "annotators")
+
+
+def key_of(row: Row, place: int) -> str:
+    """Which row of its prompt this is. It holds no tab and no line end."""
+    metadata: dict[str, Any] = row.get("metadata") or {}
+    found = [str(value) for name, value in metadata.items() if name.endswith("_id") or name in _NAMED]
+    # As JSON writes it, but for the quotes: an external id may hold anything.
+    return "|".join(json.dumps(value)[1:-1] for value in found) if found else str(place)
+
+
+def hash_of(row: Row) -> str:
+    """16 hexadecimal digits that change with what the row says."""
+    neutral = _without_people(row)
+    if isinstance(row.get("metadata"), dict):
+        neutral["metadata"] = _without_people(row["metadata"])
+    return hashlib.sha256(encode(neutral).rstrip("\n").encode()).hexdigest()[:16]
+
+
+def _without_people(fields: Row) -> Row:
+    return {name: value for name, value in fields.items() if name not in _PEOPLE}
+
+
+class IndexWriter:
+    """Writes the index of one format in one shard, while prompts come in the order of their numbers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("w", encoding="ascii", newline="\n")
+        # Of prompts that lead out of turn: they wait for the place that their number gives them.
+        self._waiting: dict[int, list[str]] = {}
+
+    def add(self, prompt_id: int, rows: Sequence[Row], *, leads: bool) -> None:
+        """The rows of a prompt. `leads`: it stands out of turn."""
+        found = sorted((key_of(row, place), hash_of(row)) for place, row in enumerate(rows))
+        lines = [f"{prompt_id}\t{key}\t{number}\n" for key, number in found]
+        if leads:
+            self._waiting[prompt_id] = lines
+            return
+        self._let_go(number for number in sorted(self._waiting) if number < prompt_id)
+        self._file.writelines(lines)
+
+    def _let_go(self, numbers: Iterable[int]) -> None:
+        for number in list(numbers):
+            self._file.writelines(self._waiting.pop(number))
+
+    def close(self) -> None:
+        """Writes what still waits. Harmless when it is closed."""
+        if self._file.closed:
+            return
+        self._let_go(sorted(self._waiting))
+        self._file.close()
