@@ -26,9 +26,7 @@ def storage(env: Environment) -> dict[str, Any]:
     if given["FILES_ENDPOINT"] and urlsplit(given["FILES_ENDPOINT"]).scheme not in ("http", "https"):
         env.refuse("FILES_ENDPOINT", "must be a whole address, such as https://storage.example.org.")
     if bool(given["FILES_ACCESS_KEY"]) != bool(given["FILES_SECRET_KEY"]):
-        env.refuse(
-            "FILES_ACCESS_KEY", "goes with FILES_SECRET_KEY. Set both, or neither to use the machine's role."
-        )
+        env.refuse("FILES_ACCESS_KEY", "goes with FILES_SECRET_KEY. Set both, or neither to use the machine's role.")
     return {
         "BACKEND": "storages.backends.s3.S3Storage",
         "OPTIONS": {

@@ -158,7 +158,9 @@ def companions(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
     whole = with_texts(manifest, texts)
     try:
         cards = importlib.import_module("labeling.exports.cards")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "labeling.exports.cards":
+            raise
         return texts
     return texts | {"README.md": cards.card(whole), "croissant.json": cards.croissant(whole)}
 

@@ -32,13 +32,18 @@ class NewRelease(Fields):
 
     format = serializers.JSONField(required=False, help_text=f"One of: {', '.join(FORMATS)}.")
     formats = serializers.JSONField(required=False, help_text="Several of them, as a list; else send `format`.")
-    filters = serializers.JSONField(required=False, help_text="The settings of an export, but for format and split.")
+    filters = serializers.JSONField(
+        required=False, allow_null=True, help_text="The settings of an export, but for format and split."
+    )
     splits = serializers.JSONField(
         required=False,
+        allow_null=True,
         help_text="true for 80, 10 and 10 percent; or `{train, validation, test}` in percent or as fractions of 1. "
         "Without it nothing is divided.",
     )
-    files = serializers.JSONField(required=False, help_text=f"One of: {', '.join(KINDS)}; `jsonl` without it.")
+    files = serializers.JSONField(
+        required=False, allow_null=True, help_text=f"One of: {', '.join(KINDS)}; `jsonl` without it."
+    )
     title = serializers.CharField(required=False, allow_blank=True, max_length=1000)
 
 
@@ -241,17 +246,7 @@ def _manifest(release: models.Release) -> dict[str, Any]:
 
 
 def _served(request: Request, release: models.Release, file: dict[str, Any]) -> HttpResponseBase:
-    # The first piece of a file says that somebody takes it; the rest of it is the same deed.
-    if request.method == "GET" and request.headers.get("Range", "bytes=0-").replace(" ", "").startswith("bytes=0-"):
-        events.record(
-            "release.downloaded",
-            release,
-            by=person(request),
-            project=release.project,
-            number=release.number,
-            path=file["path"],
-        )
-    return serving.serve(
+    answer = serving.serve(
         request._request,
         stored.opened(release, file["path"]),
         size=file["bytes"],
@@ -259,6 +254,11 @@ def _served(request: Request, release: models.Release, file: dict[str, Any]) -> 
         media_type=file["media_type"],
         filename=f"{release.project.slug}-{release.number}-{file['path'].replace('/', '-')}",
     )
+    # The first bytes of a file say that somebody takes it; the rest of them are the same deed.
+    if answer.streaming and answer.headers.get("Content-Range", "bytes 0-").startswith("bytes 0-"):
+        told = {"number": release.number, "path": file["path"]}
+        events.record("release.downloaded", release, by=person(request), project=release.project, **told)
+    return answer
 
 
 def _links(request: Request, release: models.Release) -> dict[str, Any]:

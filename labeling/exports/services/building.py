@@ -195,7 +195,9 @@ def announce(release: Release, manifest: dict[str, Any]) -> None:
     """Tells the webhooks of the project that a release is there to be fetched, within the transaction that ends it."""
     try:
         webhooks = importlib.import_module("labeling.services.webhooks")
-    except ModuleNotFoundError:
+    except ModuleNotFoundError as error:
+        if error.name != "labeling.services.webhooks":
+            raise
         return
     told = {name: manifest[name] for name in ("number", "title", "created_at", "counts")}
     webhooks.announce(

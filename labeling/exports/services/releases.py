@@ -9,11 +9,12 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from django.db import Error, InterfaceError, OperationalError, connection, transaction
 from django.db.models import Max
+from django.utils import timezone
 
 from labeling.errors import Conflict, DomainError, Fault, Invalid
 from labeling.exports import plans, stored
@@ -25,6 +26,8 @@ from labeling.services import background, events
 
 # How many releases of a project may wait.
 MOST_WAITING = 20
+# After so long nobody stores a file any more of a release that was called off: they have found out, or are dead.
+LEFT_ALONE = timedelta(minutes=10)
 _AGAIN = "Ask for it again."
 _DISK_FULL = "53100"
 
@@ -91,17 +94,26 @@ def _now() -> Any:
 def cancel(release: Release, *, by: User) -> None:
     """Calls a release off. It keeps its number and has no files. Raises Conflict when it has ended."""
     with transaction.atomic():
+        state = Release.objects.select_for_update(no_key=True).get(pk=release.pk).state
         if not background.call_off(release, f"{by} called it off."):
             raise Conflict("This release has ended already.")
         events.record("release.cancelled", release, by=by, project=release.project, number=release.number)
-        transaction.on_commit(lambda: _clear(release))
+        transaction.on_commit(lambda: _clear(release, for_good=state == WorkState.WAITING))
 
 
-def _clear(release: Release) -> None:
-    """Takes away what is stored of a release that ended without success."""
-    stored.clear(release)
+def _clear(release: Release, *, for_good: bool = True) -> None:
+    """Takes away what is stored of a release that ended without success.
+
+    `for_good`: nobody is about to store anything more. Whoever still was does the same when they find out, or `_sweep`.
+    """
+    try:
+        stored.clear(release)
+    except OSError:
+        logger.exception("what is stored of %s cannot be taken away now", release)
+        return
     Shard.objects.filter(release=release).delete()
-    Release.objects.filter(pk=release.pk).update(has_files=False)
+    if for_good:
+        Release.objects.filter(pk=release.pk).update(has_files=False)
 
 
 def is_waiting() -> bool:
@@ -113,7 +125,8 @@ def reclaim() -> None:
     """Puts back the releases of workers that died, and ends those that were lost too often."""
     for release in background.reclaim(Release, reason=f"Whoever built it is gone. {_AGAIN}"):
         events.record("release.failed", release, by=None, project=release.project, number=release.number)
-        _clear(release)
+        _clear(release, for_good=False)
+    _sweep()
 
 
 def work(*, should_stop: Callable[[], bool] = lambda: False) -> int:
@@ -125,8 +138,6 @@ def work(*, should_stop: Callable[[], bool] = lambda: False) -> int:
             break
         taken += 1
         _work_on(release, should_stop)
-    if taken:
-        _sweep()
     return taken
 
 
@@ -189,8 +200,11 @@ def _fail(release: Release, reason: str) -> None:
 
 
 def _sweep() -> None:
-    """Takes away what is left of releases that ended while somebody still stored a file of theirs."""
-    ended = Release.objects.filter(state__in=(WorkState.CANCELLED, WorkState.FAILED), has_files=True)
+    """Takes away what is left of releases that ended while somebody still stored a file of theirs, and died over it."""
+    ended = Release.objects.filter(
+        state__in=(WorkState.CANCELLED, WorkState.FAILED),
+        has_files=True,
+        finished_at__lt=timezone.now() - LEFT_ALONE,
+    )
     for release in ended:
-        with suppress(OSError):
-            _clear(release)
+        _clear(release)

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,15 +21,18 @@ from django.utils import timezone
 
 from labeling.errors import Conflict, Invalid
 from labeling.exports import choices, plans, stored, stream
+from labeling.exports.code import _revision, code
+from labeling.exports.formats import FORMATS
 from labeling.exports.models import Release, ReleaseContributor, Shard
-from labeling.exports.services import building, releases
+from labeling.exports.services import building, rebuilding, releases
 from labeling.importing.base import parse
 from labeling.models import Annotation, Event, Project, User
 from labeling.services import annotations, background, imports
-from tests import make
+from tests import make, process
 from tests.labeling.exports.answering import answered
 from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, check_hashes, files, left, rows
+from tests.labeling.exports.test_stream import noise
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -276,6 +283,101 @@ def test_a_prompt_with_tool_calls_leads_each_part(project: Project, ann: User) -
     assert [row["prompt"] for row in rows(release, "prompts")].count(tools) == 1
 
 
+def test_what_goes_beside_the_rows(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What formats want in their folder, and what describes the dataset, is in the manifest like every file."""
+    given: list[dict[str, str]] = []
+
+    def beside(_: object, of: dict[str, str]) -> dict[str, str]:
+        given.append(of)
+        return {"info.json": json.dumps(of)}
+
+    described: list[list[str]] = []
+
+    def card(manifest: dict[str, Any]) -> str:
+        described.append([file["path"] for file in manifest["files"]])
+        return f"# {manifest['title']}\n"
+
+    cards = SimpleNamespace(card=card, croissant=lambda manifest: json.dumps({"name": manifest["project"]["name"]}))
+    monkeypatch.setattr(type(FORMATS["sft"]), "beside", beside, raising=False)
+    monkeypatch.setitem(sys.modules, "labeling.exports.cards", cards)
+    monkeypatch.setattr(plans, "SHARD_PROMPTS", 12)
+    release = built(project, "sft", "raw", title="Of haiku", splits={"train": 90, "test": 10})
+    assert given == [{"train": "train-*.jsonl", "test": "test-00000.jsonl"}]
+    assert release.manifest
+    beside_rows = [file for file in release.manifest["files"] if not file["format"]]
+    assert [(file["path"], file["rows"], file["split"]) for file in beside_rows] == [
+        ("sft/info.json", 0, ""),
+        ("README.md", 0, ""),
+        ("croissant.json", 0, ""),
+    ]
+    assert described[0][-1] == "sft/info.json"
+    assert [file["media_type"] for file in beside_rows][1:] == ["text/markdown; charset=utf-8", "application/json"]
+    check_hashes(release)
+    stored_files = files(release)
+    assert stored_files["README.md"] == b"# Of haiku\n"
+    assert json.loads(stored_files["manifest.json"]) == release.manifest
+    assert {file.differs for file in rebuilding.rebuild(release)} == {""}
+
+
+def test_webhooks_are_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[Any, ...]] = []
+    webhooks = SimpleNamespace(announce=lambda *given: told.append(given))
+    monkeypatch.setitem(sys.modules, "labeling.services.webhooks", webhooks)
+    built(project, "sft")
+    ((of, verb, data),) = told
+    assert (of, verb, data["number"], data["formats"]) == (project, "release.built", 1, ["sft"])
+    assert data["counts"]["prompts"] == 14
+
+
+def test_it_says_by_which_code_it_was_made(tmp_path: Path) -> None:
+    git = tmp_path / ".git"
+    (git / "refs" / "heads").mkdir(parents=True)
+    (git / "HEAD").write_text("ref: refs/heads/main\n")
+    (git / "refs" / "heads" / "main").write_text("6ac9564\n")
+    assert _revision(git) == "6ac9564"
+    (git / "refs" / "heads" / "main").unlink()
+    assert _revision(git) == ""
+    (git / "packed-refs").write_text("# pack-refs\n1234567 refs/heads/main\n")
+    assert _revision(git) == "1234567"
+    (git / "HEAD").write_text("89abcde\n")
+    assert _revision(git) == "89abcde"
+    assert _revision(tmp_path / "none") == ""
+    assert set(code()) == {"version", "revision"}
+
+
+# Not ru_maxrss: a child starts with that of the process that made it.
+PEAK = """
+import pathlib, re, sys
+from django.core.management import execute_from_command_line
+execute_from_command_line(["manage.py", "release", *sys.argv[1:]])
+status = pathlib.Path("/proc/self/status").read_text()
+print("peak", int(re.search(r"VmHWM:\\s+(\\d+)", status)[1]) // 1024)
+"""
+
+
+def test_memory_does_not_grow_with_the_release(tmp_path: Path, settings: Any) -> None:
+    def peak(project: Project) -> int:
+        done = subprocess.run(
+            [sys.executable, "-c", PEAK, project.slug, "--formats", "prompts", "--files", "gzip", "--wait"],
+            env=os.environ | {"DATABASE_URL": process.database_url(), "ANNOTATE_HOME": str(tmp_path)},
+            cwd=process.ROOT,
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+        return int(done.stdout.split()[-1])
+
+    small, large = make.project(slug="small"), make.project(slug="large")
+    make.imported(small, 1)
+    for start in range(0, 600, 200):
+        lines = [parse({"prompt": f"{n} " + noise(60_000, seed=n)}, n) for n in range(start, start + 200)]
+        imports.import_lines(large, lines, source="jsonl", by=make.manager(large))
+    little = peak(small)
+    assert peak(large) - little < 30
+    settings.MEDIA_ROOT = tmp_path / "files"
+    assert Release.objects.get(project=large).counts["bytes"] > 15_000_000
+
+
 # --- Strict asking ---------------------------------------------------------------------------------------------------
 
 
@@ -326,7 +428,7 @@ def failed(release: Release, tmp_path: Path) -> str:
     """Why a release failed. Nothing is left of it."""
     release.refresh_from_db()
     assert release.state == "failed"
-    assert (left(tmp_path), release.has_files, release.manifest) == ([], False, None)
+    assert (left(tmp_path), release.manifest) == ([], None)
     assert not Shard.objects.filter(release=release).exists()
     assert Event.objects.filter(verb="release.failed", target_id=release.pk).count() == 1
     return release.reason
@@ -435,6 +537,24 @@ def test_a_release_that_is_lost_too_often_fails(project: Project, tmp_path: Path
         stored.put_text(release, "sft/half", "")
         releases.reclaim()
     assert "gone" in failed(release, tmp_path)
+
+
+def test_what_is_left_by_somebody_who_died_is_swept_away_later(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    release = asked(project)
+    assert background.take(Release)
+    Release.objects.update(has_files=True)
+    releases.cancel(release, by=make.manager(project))
+    release.refresh_from_db()
+    assert release.has_files, "whoever builds it may be about to store something"
+    stored.put_text(release, "sft/half", "left by a worker that died")
+    releases.reclaim()
+    assert left(tmp_path) != []
+    monkeypatch.setattr(releases, "LEFT_ALONE", timedelta(0))
+    releases.reclaim()
+    release.refresh_from_db()
+    assert (left(tmp_path), release.has_files) == ([], False)
 
 
 def test_a_worker_that_is_told_to_stop_puts_it_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
