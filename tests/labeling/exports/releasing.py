@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from django.db import connection
+
 from labeling.exports import stored
-from labeling.exports.models import Release
+from labeling.exports.models import Release, Shard
 from labeling.exports.services import releases
-from labeling.models import Project
+from labeling.models import Event, Project, User
 from tests import make
+from tests.labeling.exports.answering import answered
 
 
 def asked(project: Project, *formats: str, **given: Any) -> Release:
@@ -57,3 +62,43 @@ def check_hashes(release: Release) -> None:
 def left(folder: Path) -> list[str]:
     """Files that lie in a folder, however deep."""
     return sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
+
+
+def haiku(ann: User, ben: User) -> Project:
+    """18 prompts: Ann has written for 14 and rated for 6, Ben has ranked 10. All of them are in every part."""
+    made = make.project(annotators=[ann, ben], slug="haiku")
+    make.imported(made, 18, start=20, candidates=2, language="en")
+    write = make.queue(made, slug="write")
+    rank = make.queue(made, preset="ranking", slug="rank")
+    thumbs = make.queue(made, preset="kto", slug="thumbs")
+    for n in range(20, 34):
+        make.written(write, ann, f"Response {n}.")
+    for n in range(20, 30):
+        make.ranked(rank, ben, [[f"Answer 1 to {n}"], [f"Answer 0 to {n}"]])
+    for n in range(20, 26):
+        answered(thumbs, ann, thumbs={f"Answer 0 to {n}": 0, f"Answer 1 to {n}": 1})
+    return made
+
+
+def elsewhere(work: Callable[[], object]) -> threading.Thread:
+    """Does something over another connection."""
+
+    def run() -> None:
+        try:
+            work()
+        finally:
+            connection.close()
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    return thread
+
+
+def failed(release: Release, tmp_path: Path) -> str:
+    """Why a release failed. Nothing is left of it."""
+    release.refresh_from_db()
+    assert release.state == "failed"
+    assert (left(tmp_path), release.manifest) == ([], None)
+    assert not Shard.objects.filter(release=release).exists()
+    assert Event.objects.filter(verb="release.failed", target_id=release.pk).count() == 1
+    return release.reason

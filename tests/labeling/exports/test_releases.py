@@ -1,4 +1,4 @@
-"""Releases: what is in them, that they repeat byte for byte, and what happens when they are disturbed."""
+"""Releases: what is in them, and where it comes from."""
 
 from __future__ import annotations
 
@@ -6,32 +6,26 @@ import json
 import os
 import subprocess
 import sys
-import threading
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
-from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.errors import Conflict, Invalid
-from labeling.exports import choices, plans, stored, stream
+from labeling.exports import choices, plans, stream
 from labeling.exports.code import _revision, code
 from labeling.exports.formats import FORMATS
-from labeling.exports.models import Release, ReleaseContributor, Shard
+from labeling.exports.models import Release, ReleaseContributor
 from labeling.exports.services import building, rebuilding, releases
 from labeling.importing.base import parse
 from labeling.models import Annotation, Event, Project, User
-from labeling.services import annotations, background, imports
+from labeling.services import annotations, imports
 from tests import make, process
-from tests.labeling.exports.answering import answered
 from tests.labeling.exports.connections import wait_for_exports
-from tests.labeling.exports.releasing import asked, built, check_hashes, files, left, rows
+from tests.labeling.exports.releasing import asked, built, check_hashes, files, haiku, rows
 from tests.labeling.exports.test_stream import noise
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -58,19 +52,7 @@ def ben() -> User:
 
 @pytest.fixture
 def project(ann: User, ben: User) -> Project:
-    """18 prompts: Ann has written for 14 and rated for 6, Ben has ranked 10. All of them are in every part."""
-    made = make.project(annotators=[ann, ben], slug="haiku")
-    make.imported(made, 18, start=20, candidates=2, language="en")
-    write = make.queue(made, slug="write")
-    rank = make.queue(made, preset="ranking", slug="rank")
-    thumbs = make.queue(made, preset="kto", slug="thumbs")
-    for n in range(20, 34):
-        make.written(write, ann, f"Response {n}.")
-    for n in range(20, 30):
-        make.ranked(rank, ben, [[f"Answer 1 to {n}"], [f"Answer 0 to {n}"]])
-    for n in range(20, 26):
-        answered(thumbs, ann, thumbs={f"Answer 0 to {n}": 0, f"Answer 1 to {n}": 1})
-    return made
+    return haiku(ann, ben)
 
 
 ALL = ("sft", "preference", "kto", "prompts", "raw")
@@ -183,51 +165,6 @@ def test_an_annotation_submitted_while_it_is_built_is_not_in_it(
     release = built(project, "sft", "raw")
     assert Annotation.objects.filter(answers__response__text__startswith="While shard").count() > 2
     assert "While shard" not in json.dumps([rows(release, "sft"), rows(release, "raw")])
-
-
-def elsewhere(work: Callable[[], object]) -> threading.Thread:
-    """Does something over another connection."""
-
-    def run() -> None:
-        try:
-            work()
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
-def test_it_waits_for_answers_that_are_on_their_way(
-    project: Project, ann: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An answer whose time is before the cutoff, and whose transaction ends after it, is in the release."""
-    monkeypatch.setattr(building, "_PATIENT_SECONDS", 0.0)
-    submitted, go_on = threading.Event(), threading.Event()
-    write = project.queues.get(slug="write")
-
-    def submit() -> None:
-        with transaction.atomic():
-            make.written(write, ann, "On its way.")
-            submitted.set()
-            assert go_on.wait(20)
-
-    submitting = elsewhere(submit)
-    assert submitted.wait(20)
-    release = asked(project, "sft")
-    working = elsewhere(releases.work)
-    end = time.monotonic() + 20
-    while "It waits for work in the database" not in Release.objects.get().reason:
-        assert time.monotonic() < end
-        time.sleep(0.02)
-    assert not Shard.objects.exists()
-    go_on.set()
-    submitting.join(20)
-    working.join(20)
-    release.refresh_from_db()
-    assert (release.state, release.reason) == ("done", "")
-    assert "On its way." in [row["messages"][-1]["content"] for row in rows(release, "sft")]
 
 
 def corrected(annotation: Annotation, text: str) -> Annotation:
@@ -376,295 +313,3 @@ def test_memory_does_not_grow_with_the_release(tmp_path: Path, settings: Any) ->
     assert peak(large) - little < 30
     settings.MEDIA_ROOT = tmp_path / "files"
     assert Release.objects.get(project=large).counts["bytes"] > 15_000_000
-
-
-# --- Strict asking ---------------------------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("given", "paths"),
-    [
-        ({"formats": []}, ["formats"]),
-        ({"formats": "sft"}, ["formats"]),
-        ({"formats": ["sft", "xml"]}, ["formats.1"]),
-        ({"formats": ["sft", "sft"]}, ["formats.1"]),
-        ({"formats": ["sft", 3]}, ["formats.1"]),
-        ({"formats": ["sft", "kto"], "filters": {"pairs": "some"}}, ["filters.pairs"]),
-        ({"filters": {"pair": "all", "queue": "nowhere"}}, ["filters.pair", "filters.queue"]),
-        ({"filters": {"split": "train"}}, ["filters.split"]),
-        ({"filters": {"format": "sft"}}, ["filters.format"]),
-        ({"filters": {"queue": ["write"]}}, ["filters.queue"]),
-        ({"filters": ["pairs"]}, ["filters"]),
-        ({"files": "xml"}, ["files"]),
-        ({"splits": "train"}, ["splits"]),
-        ({"splits": {"dev": 10, "train": 90}}, ["splits.dev"]),
-        ({"splits": {"train": "80", "test": -1}}, ["splits.train", "splits.test"]),
-        ({"splits": {"train": 80, "test": 10}}, ["splits"]),
-        ({"splits": ["train", "test"]}, ["splits"]),
-        ({"title": 3}, ["title"]),
-        ({"title": "x" * 201}, ["title"]),
-        ({"splits": {}, "files": "xml", "filters": {"pairs": "x"}}, ["files", "splits", "filters.pairs"]),
-    ],
-)
-def test_every_mistake_is_named_with_its_path(project: Project, given: dict[str, Any], paths: list[str]) -> None:
-    with pytest.raises(Invalid) as refused:
-        releases.ask(project, **{"formats": ["sft"], "by": make.manager(project), **given})
-    assert [fault.path for fault in refused.value.errors] == paths
-    assert not Release.objects.exists()
-
-
-def test_only_so_many_wait(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(releases, "MOST_WAITING", 2)
-    asked(project)
-    asked(project)
-    with pytest.raises(Conflict, match="2 releases wait"):
-        asked(project)
-
-
-# --- Nothing empty ---------------------------------------------------------------------------------------------------
-
-
-def failed(release: Release, tmp_path: Path) -> str:
-    """Why a release failed. Nothing is left of it."""
-    release.refresh_from_db()
-    assert release.state == "failed"
-    assert (left(tmp_path), release.manifest) == ([], None)
-    assert not Shard.objects.filter(release=release).exists()
-    assert Event.objects.filter(verb="release.failed", target_id=release.pk).count() == 1
-    return release.reason
-
-
-def test_a_release_without_rows_fails_and_leaves_nothing(project: Project, tmp_path: Path) -> None:
-    release = asked(project, "sft", "preference", filters={"queue": "rank", "responses": "human"})
-    releases.work()
-    said = failed(release, tmp_path)
-    assert "“sft” has no row. Left out: 10 prompts with no response" in said
-    assert "“preference”" not in said
-    assert "Ask again" in said
-    nothing = make.project()
-    empty = asked(nothing, "sft")
-    releases.work()
-    assert "“sft” has no row." in failed(empty, tmp_path)
-    assert asked(nothing).number == 2, "a number is never given twice"
-
-
-def test_a_part_without_rows_fails(project: Project, tmp_path: Path) -> None:
-    release = asked(project, "prompts", "kto", splits={"train": 99.9, "validation": 0.1})
-    releases.work()
-    said = failed(release, tmp_path)
-    assert "“prompts” has no row in “validation”, of 18 in all." in said
-    assert "“kto” has no row in “validation”, of 12 in all." in said
-
-
-# --- Disturbed -------------------------------------------------------------------------------------------------------
-
-
-class Broken(Exception):
-    pass
-
-
-def breaking_at(monkeypatch: pytest.MonkeyPatch, number: int, error: Exception) -> None:
-    """The worker breaks in the middle of storing a shard: its files are there, and no row says so."""
-    real = stored.put
-    put: list[str] = []
-
-    def half(release: Release, path: str, local: Path) -> None:
-        real(release, path, local)
-        if path.endswith(f"-{number:05}.jsonl"):
-            put.append(path)
-            if len(put) == 2:
-                raise error
-
-    monkeypatch.setattr(stored, "put", half)
-
-
-def undisturbed(project: Project, *formats: str, like: Release) -> dict[str, bytes]:
-    """The files of a release that is built in one go, of the same number and moment."""
-    Release.objects.filter(pk=like.pk).delete()
-    again = Release.objects.create(
-        project=project,
-        number=like.number,
-        title=like.title,
-        by=like.by,
-        asked=like.asked,
-        cutoff=like.cutoff,
-        last_prompt=like.last_prompt,
-        created_at=like.created_at,
-        in_background=True,
-    )
-    assert releases.work() == 1
-    again.refresh_from_db()
-    assert again.state == "done"
-    return files(again)
-
-
-def test_another_worker_goes_on_from_the_last_whole_shard(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    release = asked(project, *ALL, splits=True)
-    with monkeypatch.context() as patch:
-        breaking_at(patch, 2, Broken())
-        taken = background.take(Release)
-        assert taken
-        with pytest.raises(Broken):
-            building.build(taken)
-    assert list(Shard.objects.values_list("number", flat=True).order_by("number")) == [0, 1]
-    assert any("00002" in path for path in left(tmp_path))
-    Release.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
-    releases.reclaim()
-    release.refresh_from_db()
-    assert (release.state, release.tries) == ("waiting", 1)
-    assert release.prompts_done == 3 + Shard.objects.get(number=0).prompts
-
-    made: list[int] = []
-    real = building._store
-    monkeypatch.setattr(building, "_store", lambda of, shard: (made.append(shard.number), real(of, shard)))
-    assert releases.work() == 1
-    assert made[0] == 2
-    release.refresh_from_db()
-    assert release.state == "done"
-    found = files(release)
-    check_hashes(release)
-    stored.clear(release)
-    assert undisturbed(project, like=release) == found
-
-
-def test_a_release_that_is_lost_too_often_fails(project: Project, tmp_path: Path) -> None:
-    release = asked(project)
-    for _ in range(background.MAX_TRIES):
-        assert background.take(Release)
-        Release.objects.update(claimed_until=timezone.now() - timedelta(seconds=1), has_files=True)
-        stored.put_text(release, "sft/half", "")
-        releases.reclaim()
-    assert "gone" in failed(release, tmp_path)
-
-
-def test_what_is_left_by_somebody_who_died_is_swept_away_later(
-    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    release = asked(project)
-    assert background.take(Release)
-    Release.objects.update(has_files=True)
-    releases.cancel(release, by=make.manager(project))
-    release.refresh_from_db()
-    assert release.has_files, "whoever builds it may be about to store something"
-    stored.put_text(release, "sft/half", "left by a worker that died")
-    releases.reclaim()
-    assert left(tmp_path) != []
-    monkeypatch.setattr(releases, "LEFT_ALONE", timedelta(0))
-    releases.reclaim()
-    release.refresh_from_db()
-    assert (left(tmp_path), release.has_files) == ([], False)
-
-
-def test_a_worker_that_is_told_to_stop_puts_it_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(building, "WATCH_SECONDS", 0.0)
-    release = asked(project, "sft")
-    assert releases.work(should_stop=lambda: Shard.objects.count() >= 2) == 1
-    release.refresh_from_db()
-    assert (release.state, release.tries, Shard.objects.count()) == ("waiting", 0, 2)
-    assert 0 < release.prompts_done < 14
-    assert releases.work() == 1
-    release.refresh_from_db()
-    assert (release.state, len(rows(release, "sft"))) == ("done", 14)
-
-
-def test_one_that_waits_is_called_off(project: Project) -> None:
-    release = asked(project)
-    releases.cancel(release, by=make.manager(project))
-    release.refresh_from_db()
-    assert (release.state, releases.work()) == ("cancelled", 0)
-    assert "called it off" in release.reason
-    with pytest.raises(Conflict, match="ended already"):
-        releases.cancel(release, by=make.manager(project))
-    with pytest.raises(Conflict):
-        releases.cancel(built(project), by=make.manager(project))
-
-
-def test_one_that_is_built_is_called_off_and_leaves_nothing(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    monkeypatch.setattr(building, "WATCH_SECONDS", 0.0)
-    release = asked(project, "sft", "raw")
-    real = stored.put
-
-    def put(of: Release, path: str, local: Path) -> None:
-        if path == "raw/all-00002.jsonl":
-            # Another thread of the web server: the worker is between two files of a shard.
-            elsewhere(lambda: releases.cancel(release, by=make.manager(project))).join(20)
-        real(of, path, local)
-
-    monkeypatch.setattr(stored, "put", put)
-    assert releases.work() == 1
-    release.refresh_from_db()
-    assert release.state == "cancelled"
-    assert (left(tmp_path), release.has_files, Shard.objects.count()) == ([], False, 0)
-
-
-def test_a_worker_that_was_silent_for_too_long_stores_nothing_more(
-    project: Project, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(building, "WATCH_SECONDS", 1e9)
-    release = asked(project, "sft")
-    real = building._store
-    lost: list[int] = []
-
-    def store(of: Release, made: Any) -> None:
-        if made.number == 1 and not lost:
-            lost.append(made.number)
-            Release.objects.filter(pk=of.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
-            releases.reclaim()
-        real(of, made)
-
-    monkeypatch.setattr(building, "_store", store)
-    assert releases.work() == 2, "it is taken up once more"
-    release.refresh_from_db()
-    assert (release.state, lost) == ("done", [1])
-    check_hashes(release)
-    assert len(rows(release, "sft")) == 14
-
-
-def test_a_full_disk_is_said_and_leaves_nothing(
-    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    real: Any = stored.default_storage._save
-
-    def full(name: str, content: Any) -> str:
-        if "00002" in name:
-            raise OSError(28, "No space left on device")
-        return str(real(name, content))
-
-    monkeypatch.setattr(stored.default_storage._wrapped, "_save", full)
-    release = asked(project)
-    releases.work()
-    assert "no room" in failed(release, tmp_path)
-
-
-def test_a_fault_of_ours_fails_and_leaves_the_next_one_alone(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    first, second = asked(project), asked(project)
-    real = building._finish
-
-    def finish(of: Release, plan: Any) -> None:
-        if of.pk == first.pk:
-            raise RuntimeError("a fault of ours")
-        real(of, plan)
-
-    monkeypatch.setattr(building, "_finish", finish)
-    assert releases.work() == 2
-    first.refresh_from_db()
-    second.refresh_from_db()
-    assert (first.state, second.state) == ("failed", "done")
-    assert first.reason.startswith("It broke off (RuntimeError)")
-
-
-def test_a_command_builds_what_no_worker_has(project: Project) -> None:
-    release = releases.build_here(asked(project))
-    assert release.state == "done"
-
-
-def test_it_cannot_be_built_within_a_transaction(project: Project) -> None:
-    asked(project)
-    taken = background.take(Release)
-    assert taken
-    with transaction.atomic(), pytest.raises(AssertionError, match="all transactions"):
-        building.build(taken)
