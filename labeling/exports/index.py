@@ -8,7 +8,6 @@ place among its prompt's. The hash is of what the row says, without the pseudony
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -17,15 +16,16 @@ from labeling.exports.records import Row
 from labeling.exports.stream import encode
 
 _NAMED = ("queue", "question", "source")
+# What separates fields and lines, in a key.
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 _PEOPLE = ("annotator", "annotators")
 
 
 def key_of(row: Row, place: int) -> str:
-    """Which row of its prompt this is. It holds no tab and no line end."""
+    """Which row of its prompt this is. It holds what people typed (`external_id`), so it may hold anything."""
     metadata: dict[str, Any] = row.get("metadata") or {}
     found = [str(value) for name, value in metadata.items() if name.endswith("_id") or name in _NAMED]
-    # As JSON writes it, but for the quotes: an external id may hold anything.
-    return "|".join(json.dumps(value)[1:-1] for value in found) if found else str(place)
+    return "|".join(found) if found else str(place)
 
 
 def hash_of(row: Row) -> str:
@@ -45,14 +45,14 @@ class IndexWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("w", encoding="ascii", newline="\n")
+        self._file = path.open("w", encoding="utf-8", newline="\n")
         # Of prompts that lead out of turn: they wait for the place that their number gives them.
         self._waiting: dict[int, list[str]] = {}
 
     def add(self, prompt_id: int, rows: Sequence[Row], *, leads: bool) -> None:
         """The rows of a prompt. `leads`: it stands out of turn."""
         found = sorted((key_of(row, place), hash_of(row)) for place, row in enumerate(rows))
-        lines = [f"{prompt_id}\t{key}\t{number}\n" for key, number in found]
+        lines = [f"{prompt_id}\t{key.translate(_ESCAPES)}\t{number}\n" for key, number in found]
         if leads:
             self._waiting[prompt_id] = lines
             return

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from labeling.errors import Conflict
-from labeling.exports import splits
+from labeling.exports import division
 from labeling.exports.choices import Choice
 from labeling.exports.files import KINDS
 from labeling.exports.plans import Plan
@@ -62,7 +62,7 @@ def check_not_empty(plan: Plan, totals: Totals) -> None:
 def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """The manifest. `files` are those of the rows, in any order, as shards keep them."""
     names = [choice.format.name for choice in plan.choices]
-    order = {(name, "" if part == splits.WHOLE else part): n for n, (name, part) in enumerate(_sheets(plan))}
+    order = {(name, "" if part == division.WHOLE else part): n for n, (name, part) in enumerate(_sheets(plan))}
     kind = KINDS[plan.files]
     listed = [
         {"path": file["path"], "format": file["format"], "split": file["split"], "rows": file["rows"]}
@@ -77,7 +77,7 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
         "created_at": _utc(head.created_at),
         "cutoff": _utc(head.cutoff),
         "code": {name: head.code[name] for name in ("version", "revision")},
-        "splits": {"rule": splits.rule(plan.ratios), "ratios": plan.ratios},
+        "splits": {"rule": division.rule(plan.ratios), "ratios": plan.ratios},
         "sources": _sources(plan, totals),
         "counts": {
             "prompts": totals.prompts,
@@ -151,7 +151,7 @@ def companions(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
         for file in manifest["files"]:
             if file["format"] == name:
                 own = file["path"].removeprefix(f"{name}/")
-                several = f"{file['split'] or splits.WHOLE}-*.{KINDS[plan.files].ending}"
+                several = f"{file['split'] or division.WHOLE}-*.{KINDS[plan.files].ending}"
                 files[file["split"]] = several if file["split"] in files else own
         beside = getattr(choice.format, "beside", None)
         texts |= {f"{name}/{path}": text for path, text in (beside(files) if beside else {}).items()}

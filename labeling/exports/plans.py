@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from labeling.errors import Fault, Invalid
-from labeling.exports import choices, examples, splits, stream
+from labeling.exports import choices, division, examples, stream
 from labeling.exports.choices import Choice
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
@@ -35,7 +35,7 @@ class Plan:
 
     project: Project
     choices: tuple[Choice, ...]
-    ratios: splits.Ratios | None
+    ratios: division.Ratios | None
     files: str
     shard_prompts: int
     facts: Mapping[str, Any]
@@ -43,11 +43,11 @@ class Plan:
     @property
     def parts(self) -> tuple[str, ...]:
         """The names of the parts, as they stand in the names of files."""
-        return tuple(self.ratios) if self.ratios else (splits.WHOLE,)
+        return tuple(self.ratios) if self.ratios else (division.WHOLE,)
 
     def part_of(self, prompt: Prompt) -> str:
         """The part that a prompt goes into."""
-        return splits.part_of(prompt, self.ratios)
+        return division.part_of(prompt, self.ratios)
 
     def _is_in(self, part: str, prompt: Prompt) -> bool:
         return self.part_of(prompt) == part
@@ -83,20 +83,20 @@ def of(release: Release) -> Plan:
     return Plan(
         project=release.project,
         choices=tuple(choices.parse(release.project, choice) for choice in asked["choices"]),
-        ratios=splits.ordered(asked["splits"]),
+        ratios=division.ordered(asked["splits"]),
         files=asked["files"],
         shard_prompts=asked["shard_prompts"],
         facts=asked["facts"],
     )
 
 
-def parse(project: Project, *, formats: Any, filters: Any = None, division: Any = None, files: Any = None) -> Plan:
+def parse(project: Project, *, formats: Any, filters: Any = None, divided: Any = None, files: Any = None) -> Plan:
     """What is asked for, with defaults. Raises Invalid with every mistake at once, each with its path."""
     faults: list[Fault] = []
     kind = files or "jsonl"
     if kind not in KINDS:
         faults.append(Fault("files", f"There is no such kind of file. Choose one of: {', '.join(KINDS)}."))
-    ratios = splits.parse(division, faults)
+    ratios = division.parse(divided, faults)
     given = _filters(filters, faults)
     chosen = [
         choice

@@ -61,20 +61,21 @@ class Policies:
     split: Split | None = None
 
 
-def split_of(prompt: Prompt, shares: Mapping[Split, float] = SHARES) -> Split:
+def split_of(prompt: Prompt, ratios: tuple[int, int, int] = (80, 10, 10)) -> Split:
     """The part that a prompt belongs to: by a hash of its opening user turn, so that it never changes.
 
     Prompts that open alike (whatever their case, white space and Unicode form) share a part, and so do all rows of
-    a prompt: what a model is tested on it has not been trained on. `shares` come to 1.
+    a prompt: what a model is tested on it has not been trained on. `ratios` are the percent of train, validation and
+    test, 100 in all.
     """
     digest = hashlib.sha256(normalised(prompt.opening).encode()).digest()
-    point = int.from_bytes(digest[:8], "big") / 2**64
-    edge = 0.0
-    for split, share in shares.items():
-        edge += share
-        if point < edge:
+    point = int.from_bytes(digest[:8], "big")
+    edge = 0
+    for split, percent in zip(Split, ratios, strict=True):
+        edge += percent
+        if 100 * point < edge * 2**64:
             return split
-    return list(shares)[-1]
+    raise ValueError(f"ratios must come to 100, not {edge}")
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ class ReleaseProgress(Fields):
 class ReleaseAsked(Fields):
     formats = serializers.ListField(child=serializers.CharField())
     choices = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
-    splits = serializers.DictField(child=serializers.FloatField(), allow_null=True, help_text="In percent.")
+    splits = serializers.DictField(child=serializers.IntegerField(), allow_null=True, help_text="In percent.")
     files = Known(KINDS)
 
 

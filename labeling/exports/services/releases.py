@@ -50,7 +50,7 @@ def ask(
     `files` a name of `labeling.exports.files.KINDS`. Raises Invalid with a path for each mistake, or Conflict when many
     wait already.
     """
-    plan = plans.parse(project, formats=formats, filters=filters, division=splits, files=files)
+    plan = plans.parse(project, formats=formats, filters=filters, divided=splits, files=files)
     named = _title(title)
     with transaction.atomic():
         # Imports add prompts under this lock, a batch at a time: none of an older number comes later.

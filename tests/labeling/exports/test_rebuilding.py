@@ -197,4 +197,4 @@ def test_what_cannot_be_released_is_told(project: Project, given: dict[str, str]
 
 def test_a_release_that_fails_is_an_error(project: Project) -> None:
     with pytest.raises(CommandError, match="Release 1 failed: “sft” has no row in “validation”"):
-        call_command("release", "haiku", formats="sft", splits="train=99.9,validation=.1", wait=True)
+        call_command("release", "haiku", formats="sft", splits="train=99,validation=1", wait=True)

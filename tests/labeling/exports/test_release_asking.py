@@ -66,6 +66,7 @@ def project(ann: User, ben: User) -> Project:
         ({"splits": {"dev": 10, "train": 90}}, ["splits.dev"]),
         ({"splits": {"train": "80", "test": -1}}, ["splits.train", "splits.test"]),
         ({"splits": {"train": 80, "test": 10}}, ["splits"]),
+        ({"splits": {"train": 99.5, "test": 0.5}}, ["splits.train"]),
         ({"splits": ["train", "test"]}, ["splits"]),
         ({"title": 3}, ["title"]),
         ({"title": "x" * 201}, ["title"]),
@@ -105,7 +106,7 @@ def test_a_release_without_rows_fails_and_leaves_nothing(project: Project, tmp_p
 
 
 def test_a_part_without_rows_fails(project: Project, tmp_path: Path) -> None:
-    release = asked(project, "prompts", "kto", splits={"train": 99.9, "validation": 0.1})
+    release = asked(project, "prompts", "kto", splits={"train": 99, "validation": 1})
     releases.work()
     said = failed(release, tmp_path)
     assert "“prompts” has no row in “validation”, of 18 in all." in said

@@ -6,30 +6,31 @@ from collections.abc import Mapping
 from typing import Any
 
 from labeling.errors import Fault
-from labeling.exports.policies import SHARES, Split, split_of
+from labeling.exports.policies import Split, split_of
 from labeling.exports.records import Prompt
 
 # The name of the one part of a dataset that is not divided, as it stands in the names of files.
 WHOLE = "all"
 
-Ratios = dict[str, float]
+Ratios = dict[str, int]
+USUAL: Ratios = {"train": 80, "validation": 10, "test": 10}
 
 _NAMES = ", ".join(Split)
 _SHOWN = '{"train": 80, "validation": 10, "test": 10}'
 
 
-def part_of(prompt: Prompt, ratios: Mapping[str, float] | None) -> str:
+def part_of(prompt: Prompt, ratios: Mapping[str, int] | None) -> str:
     """The part that a prompt goes into: "train", "validation", "test", or `WHOLE` where nothing is divided.
 
     `ratios` are in percent and come to 100, as `parse` gives them.
     """
     if ratios is None:
         return WHOLE
-    return split_of(prompt, {Split(name): percent / 100 for name, percent in ratios.items()}).value
+    return split_of(prompt, (ratios.get("train", 0), ratios.get("validation", 0), ratios.get("test", 0))).value
 
 
-def ordered(ratios: Mapping[str, float] | None) -> Ratios | None:
-    """The same in the order of the parts, which the database does not keep: where one ends the next begins."""
+def ordered(ratios: Mapping[str, int] | None) -> Ratios | None:
+    """The same in the order of the parts, which the database does not keep."""
     return {split.value: ratios[split] for split in Split if split in ratios} if ratios else None
 
 
@@ -42,7 +43,7 @@ def parse(given: Any, faults: list[Fault]) -> Ratios | None:
     if given is None or given is False or given == "":
         return None
     if given is True or (isinstance(given, list) and sorted(map(str, given)) == sorted(Split)):
-        return {split.value: round(share * 100, 6) for split, share in SHARES.items()}
+        return dict(USUAL)
     if not isinstance(given, dict) or not given:
         faults.append(Fault("splits", f"Send true for the usual shares, or how large each part is: {_SHOWN}."))
         return None
@@ -50,27 +51,32 @@ def parse(given: Any, faults: list[Fault]) -> Ratios | None:
     faults += [fault for fault in wrong if fault is not None]
     if wrong:
         return None
-    total = sum(given.values())
-    scale = next((scale for scale in (1, 100) if abs(total * scale - 100) < 1e-6), None)
-    if scale is None:
-        faults.append(Fault("splits", f"The parts come to {total:g}; together they must be 100 percent (or 1)."))
+    # As fractions of 1 they come to 1, which percentages never do.
+    scale = 100 if abs(sum(given.values()) - 1) < 1e-6 else 1
+    percent = {name: round(share * scale) for name, share in given.items()}
+    for name, share in given.items():
+        if abs(share * scale - percent[name]) > 1e-6:
+            faults.append(Fault(f"splits.{name}", "Send a whole number of percent."))
+            return None
+    if sum(percent.values()) != 100:
+        faults.append(Fault("splits", f"The parts come to {sum(given.values()):g}; together they must be 100 percent."))
         return None
-    return ordered({name: round(share * scale, 6) for name, share in given.items() if share})
+    return ordered({name: share for name, share in percent.items() if share})
 
 
 def _fault(name: Any, share: Any) -> Fault | None:
     if name not in list(Split):
         return Fault(f"splits.{name}", f"There is no such part. Known: {_NAMES}.")
     if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 100:
-        return Fault(f"splits.{name}", "Send a number of percent from 0 to 100, or a fraction of 1.")
+        return Fault(f"splits.{name}", "Send a whole number of percent, or a fraction of 1.")
     return None
 
 
-def rule(ratios: Mapping[str, float] | None) -> str:
+def rule(ratios: Mapping[str, int] | None) -> str:
     """How prompts get their part, in words."""
     if ratios is None:
         return "Not divided."
-    shares = ", ".join(f"{percent:g} % {name}" for name, percent in ratios.items())
+    shares = ", ".join(f"{percent} % {name}" for name, percent in ratios.items())
     return (
         f"By prompt: {shares}. A prompt's part hangs on the first 64 bits of the SHA-256 of its opening user turn "
         "(Unicode composed, case folded, white space collapsed), so it stays the same from release to release, and "
