@@ -30,7 +30,7 @@ ALL = ("sft", "prompt-completion", "preference", "reward", "kto", "prompts", "ra
 @pytest.fixture(autouse=True)
 def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
     settings.MEDIA_ROOT = str(tmp_path)
-    monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
+    monkeypatch.setattr(plans, "SHARD_PROMPTS", 2)
     monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
     yield
     wait_for_exports(0)
