@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from django.http.response import HttpResponseBase
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -167,15 +168,19 @@ _RANGE = [
 ]
 _BINARY = OpenApiResponse({"type": "string", "format": "binary"}, description="The file, or the part asked for.")
 
+_WITHOUT_BODY = {
+    304: "It is the one that you have.",
+    412: "It is not the one of If-Match.",
+    416: "Nothing of it lies in this range.",
+}
+
 
 class ReleaseFiles(ApiView):
     @extend_schema(parameters=_RANGE)
     @describe(
         {
             **{(status, kind.media_type): _BINARY for status in (200, 206) for kind in KINDS.values()},
-            304: "It is the one that you have.",
-            412: "It is not the one of If-Match.",
-            416: "Nothing of it lies in this range.",
+            **_WITHOUT_BODY,
         },
         errors=(409,),
         operation_id="download_release_file",
@@ -192,7 +197,11 @@ class ReleaseFiles(ApiView):
 
 class ReleaseManifest(ApiView):
     @extend_schema(parameters=_RANGE)
-    @describe({200: serializers.DictField()}, errors=(409,), operation_id="download_release_manifest")
+    @describe(
+        {200: OpenApiTypes.OBJECT, 206: _BINARY, **_WITHOUT_BODY},
+        errors=(409,),
+        operation_id="download_release_manifest",
+    )
     def get(self, request: Request, slug: str, number: int) -> HttpResponseBase:
         """The manifest as it is stored beside the files: what is in them, where it comes from, and their hashes."""
         release = get_release(person(request), slug, number)

@@ -87,32 +87,47 @@ def _standing(shard: Shard) -> shards.Standing:
 def _settle(release: Release, watch: _Watch) -> None:
     """Waits until nothing can appear any more that carries a time before the cutoff.
 
-    An answer gets its time and is committed later: by then its transaction has a number. So the numbers that are given
-    out when the cutoff is past must have ended. A view of the database that is taken after that misses nothing.
+    An answer gets its time when its transaction has a number already, and is committed later. So the transactions that
+    have a number when the cutoff is past must have ended. A view of the database that is taken after that misses
+    nothing.
     """
     if connection.in_atomic_block:
         raise AssertionError("a release waits for all transactions, so it cannot be built within one")
-    while _number("SELECT EXTRACT(EPOCH FROM clock_timestamp() - %s)", release.cutoff) < CLOCKS_APART:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT %s - EXTRACT(EPOCH FROM clock_timestamp() - %s)", [CLOCKS_APART, release.cutoff])
+        row = cursor.fetchone()
+    assert row
+    end = time.monotonic() + float(row[0])
+    while time.monotonic() < end:
         watch()
         time.sleep(_POLL_SECONDS)
-    newest = _number("SELECT pg_current_xact_id()::text::bigint")
+    running = _running()
     began, told = time.monotonic(), False
-    while _number("SELECT pg_snapshot_xmin(pg_current_snapshot())::text::bigint") <= newest:
+    while running:
         watch()
         if not told and time.monotonic() - began > _PATIENT_SECONDS:
             background.still_held(release, reason=_WAITING)
             told = True
         time.sleep(_POLL_SECONDS)
+        running &= _running()
     if told:
         background.still_held(release, reason="")
 
 
-def _number(statement: str, *given: Any) -> float:
+# Not the oldest number of pg_current_snapshot(): that would wait for every database of the server.
+_RUNNING = """
+SELECT held.transactionid::text FROM pg_locks held JOIN pg_stat_activity session USING (pid)
+WHERE held.locktype = 'transactionid' AND held.mode = 'ExclusiveLock' AND held.granted
+  AND session.datname = current_database()
+UNION ALL SELECT transaction::text FROM pg_prepared_xacts WHERE database = current_database()
+"""
+
+
+def _running() -> set[str]:
+    """The numbers of the transactions that are at work in this database."""
     with connection.cursor() as cursor:
-        cursor.execute(statement, given)
-        row = cursor.fetchone()
-    assert row
-    return float(row[0]) if not isinstance(row[0], int) else row[0]
+        cursor.execute(_RUNNING)
+        return {row[0] for row in cursor.fetchall()}
 
 
 def _store(release: Release, made: shards.Made) -> None:
