@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import logging
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -78,6 +79,13 @@ def digest(release: Release, path: str) -> str:
 def paths(release: Release) -> list[str]:
     """The paths of everything that is stored for a release."""
     return sorted(_within(name_of(release), ""))
+
+
+def indexes(release: Release, format: str) -> list[str]:
+    """The paths of the indexes of a format (`labeling.exports.index`), in the order of their shards."""
+    # The name of one format may begin that of another.
+    own = re.compile(rf"index/{re.escape(format)}-\d+\.tsv")
+    return [path for path in paths(release) if own.fullmatch(path)]
 
 
 def _within(name: str, path: str) -> Iterator[str]:

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from labeling.exports import choices, plans, stream
+from labeling.exports import choices, plans, stored, stream
 from labeling.exports.code import _revision, code
 from labeling.exports.formats import FORMATS
+from labeling.exports.index import hash_of
 from labeling.exports.models import Release, ReleaseContributor
 from labeling.exports.services import building, rebuilding, releases
 from labeling.importing.base import parse
@@ -25,7 +26,7 @@ from labeling.models import Annotation, Event, Project, User
 from labeling.services import annotations, imports
 from tests import make, process
 from tests.labeling.exports.connections import wait_for_exports
-from tests.labeling.exports.releasing import asked, built, check_hashes, files, haiku, rows
+from tests.labeling.exports.releasing import asked, built, check_hashes, data, files, haiku, rows
 from tests.labeling.exports.test_stream import noise
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -101,6 +102,28 @@ def test_it_works(project: Project, ann: User, ben: User) -> None:
     assert release.counts["rows"] == sum(file["rows"] for file in manifest["files"])
     verbs = Event.objects.filter(target_type="release", target_id=release.pk).order_by("pk")
     assert [event.verb for event in verbs] == ["release.asked", "release.built"]
+
+
+def test_its_rows_are_indexed_in_order(project: Project) -> None:
+    release = built(project, "sft", "kto", splits={"train": 50, "test": 50})
+    for name in ("sft", "kto"):
+        lines = []
+        for path in stored.indexes(release, name):
+            own = [line.split("\t") for line in data(release, path).decode().splitlines()]
+            assert own == sorted(own, key=lambda line: (int(line[0]), line[1]))
+            lines += own
+        found = [*rows(release, name, "train"), *rows(release, name, "test")]
+        assert sorted(number for number, _, _ in lines) == sorted(row["metadata"]["prompt_id"] for row in found)
+        assert len({(number, key) for number, key, _ in lines}) == len(found)
+        assert {digest for _, _, digest in lines} == {hash_of(row) for row in found}
+    # Another release of the same answers says the same, though its pseudonyms are others.
+    again = built(project, "sft")
+    one, two = (
+        sorted(line for path in stored.indexes(of, "sft") for line in data(of, path).splitlines())
+        for of in (release, again)
+    )
+    assert one == two
+    assert stored.indexes(release, "s") == []
 
 
 def test_numbers_count_in_each_project(project: Project) -> None:
