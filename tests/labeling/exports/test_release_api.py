@@ -218,7 +218,8 @@ def test_a_file_says_what_it_is(whole: bytes, alice: User) -> None:
 
 
 def test_head_has_no_body_and_knows_no_ranges(whole: bytes, alice: User) -> None:
-    for given in ({}, {"Range": "bytes=0-3"}):
+    ranges: list[dict[str, str]] = [{}, {"Range": "bytes=0-3"}]
+    for given in ranges:
         answer = client(alice).head(FILE, headers=given)
         assert (answer.status_code, answer.headers["Content-Length"]) == (200, str(len(whole)))
         assert answer.content == b""

@@ -8,7 +8,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling import access
 from labeling.errors import DomainError
-from labeling.exports import division
 from labeling.exports.choices import NAMES
 from labeling.exports.files import KINDS
 from labeling.exports.formats import FORMATS
@@ -84,7 +83,7 @@ def _who(project: str, email: str) -> User:
     return found
 
 
-def _shares(given: str) -> bool | division.Ratios:
+def _shares(given: str) -> bool | dict[str, float]:
     """“yes”, or a name and a number for each part."""
     if given in ("", "no"):
         return False
