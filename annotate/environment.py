@@ -40,12 +40,18 @@ VARIABLES = {
     "GENERATION_CODE_FROM": "models that may run code that came with them, by name, separated by commas",
     "GENERATION_ENDPOINTS": "endpoints that generators may use, as name=https://address/v1, separated by commas",
     "IMPORT_MAX_MB": "how many megabytes a file of prompts may have that is stored for a worker",
+    "FILES_BUCKET": "bucket of an S3-compatible storage for uploads and releases; without it they lie in the home",
+    "FILES_ENDPOINT": "address of that storage, where it is not Amazon's",
+    "FILES_REGION": "region of the bucket, where the storage asks for one",
+    "FILES_PREFIX": "folder within the bucket",
+    "FILES_ACCESS_KEY": "name of the key for the bucket; without it the machine's own role is used",
+    "FILES_SECRET_KEY": "the key itself",
     "ANNOTATE_HOME": "folder of everything that is kept outside the database",
     "ANNOTATE_STATIC": "folder that collectstatic fills and the web server serves",
     "ANNOTATE_DEMO": "0 leaves the demo project out of the first local start",
 }
 # Each of these is also read from the file named by NAME_FILE, which is how container secrets arrive.
-SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_PASSWORD", "BROKER_URL")
+SECRETS = ("SECRET_KEY", "DATABASE_URL", "DATABASE_PASSWORD", "BROKER_URL", "FILES_SECRET_KEY")
 # GENERATION_KEY_NAME is the key of the endpoint of that name. The backend that sends it reads it, and nothing else.
 KEY_OF_AN_ENDPOINT = "GENERATION_KEY_"
 

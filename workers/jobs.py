@@ -11,6 +11,7 @@ from celery import Task, current_app, shared_task
 from celery.signals import worker_shutting_down
 from django.conf import settings
 
+from labeling.exports.services import releases
 from labeling.services import claims, duplicates, imports, seats
 from workers.schedule import TICK_SECONDS
 from workers.services import generations, planning
@@ -43,12 +44,14 @@ def tick() -> None:
     generations.reclaim()
     imports.reclaim()
     duplicates.reclaim()
+    releases.reclaim()
     for group in generations.groups_waiting():
         _ring(generate, queue_of(group), group)
     for is_waiting, job in (
         (imports.is_waiting, read_prompts),
         (duplicates.is_waiting, find_duplicates),
         (seats.is_unfinished, follow_settings),
+        (releases.is_waiting, build_releases),
     ):
         if is_waiting():
             _ring(job, settings.CELERY_TASK_DEFAULT_QUEUE)
@@ -95,6 +98,12 @@ def read_prompts() -> int:
 def find_duplicates() -> int:
     """Looks for duplicates where somebody asked for it, until nobody waits. Returns how many searches it took up."""
     return duplicates.work(should_stop=_stopping.is_set)
+
+
+@shared_task(name="workers.jobs.build_releases", ignore_result=True)
+def build_releases() -> int:
+    """Builds the releases that wait, until none is left. Returns how many it took up."""
+    return releases.work(should_stop=_stopping.is_set)
 
 
 @shared_task(name="workers.jobs.follow_settings", ignore_result=True)

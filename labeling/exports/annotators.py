@@ -17,12 +17,14 @@ class Unknown(Exception):
     """Nobody goes by this name. What it says is for people."""
 
 
-def pseudonym(project_id: int, user_id: int) -> str:
+def pseudonym(project_id: int, user_id: int, release: int | None = None) -> str:
     """A name for an annotator that says nothing: the same within a project, another one in every other project.
 
-    It hangs on SECRET_KEY, so nobody can work out from an export who of the people they know is meant.
+    In a release it is another one than anywhere else, so that nobody can follow a person from one to the next. It
+    hangs on SECRET_KEY, so nobody can work out from an export who of the people they know is meant.
     """
-    return f"person-{_keyed('labeling.exports.annotator', project_id, user_id)}"
+    whose = project_id if release is None else f"{project_id}:release {release}"
+    return f"person-{_keyed('labeling.exports.annotator', whose, user_id)}"
 
 
 def account_name(project_id: int, user_id: int) -> str:
@@ -30,8 +32,8 @@ def account_name(project_id: int, user_id: int) -> str:
     return f"account-{_keyed('labeling.exports.account', project_id, user_id)}"
 
 
-def _keyed(salt: str, project_id: int, user_id: int) -> str:
-    return salted_hmac(salt, f"{project_id}:{user_id}", algorithm="sha256").hexdigest()[:16]
+def _keyed(salt: str, whose: int | str, user_id: int) -> str:
+    return salted_hmac(salt, f"{whose}:{user_id}", algorithm="sha256").hexdigest()[:16]
 
 
 def find(project: Project, name: str) -> Person:

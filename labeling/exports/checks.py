@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from labeling.exports import control_tokens
@@ -17,14 +17,29 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\
 
 
 class Watch:
-    """Looks at every row of an export as it is written, and says at the end what is worth a warning."""
+    """Looks at every row of an export as it is written, and says at the end what is worth a warning.
 
-    def __init__(self) -> None:
-        self._all_dates: dict[str, bool] = {}
-        self._dates_settled = False
-        self._control_rows = 0
-        self._control_token = ""
-        self._odd_messages = False
+    `state` is what it knows as JSON: another one that begins with it goes on where this one ended.
+    """
+
+    def __init__(self, state: Mapping[str, Any] | None = None) -> None:
+        known = state or {}
+        self._all_dates: dict[str, bool] = dict(known.get("all_dates", {}))
+        self._dates_settled: bool = known.get("dates_settled", False)
+        self._control_rows: int = known.get("control_rows", 0)
+        self._control_token: str = known.get("control_token", "")
+        self._odd_messages: bool = known.get("odd_messages", False)
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What it has seen so far."""
+        return {
+            "all_dates": dict(self._all_dates),
+            "dates_settled": self._dates_settled,
+            "control_rows": self._control_rows,
+            "control_token": self._control_token,
+            "odd_messages": self._odd_messages,
+        }
 
     def see(self, row: Row, line: str, *, before: int) -> None:
         """One row with its line of text; `before` is how many bytes of the file stand before it."""

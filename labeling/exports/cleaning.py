@@ -38,6 +38,7 @@ class Cleaning:
     """Cleans the rows of one export, prompt by prompt.
 
     To know what the file has already it keeps 16 bytes of hash for each row, some 100 in memory, and nothing else.
+    Where `fresh` is a list, new ones are also put there: another one that is given all of them goes on from there.
     """
 
     def __init__(self, policies: Policies, tools: Tools, removed: Removed) -> None:
@@ -45,6 +46,7 @@ class Cleaning:
         self._tools = tools
         self._removed = removed
         self._seen: set[bytes] = set()
+        self.fresh: list[bytes] | None = None
         self.escaped = 0  # rows in which a control token was broken up
         self._rules: list[tuple[str, Callable[[Row], bool]]] = []
         if tools.benchmark:
@@ -91,7 +93,13 @@ class Cleaning:
         if key in self._seen:
             return True
         self._seen.add(key)
+        if self.fresh is not None:
+            self.fresh.append(key)
         return False
+
+    def knows(self, hashes: Iterable[bytes]) -> None:
+        """Rows that stand in the file already, by the hashes that were `fresh` then."""
+        self._seen.update(hashes)
 
 
 def tokens_in(row: Row, count: tokens.Count) -> int:

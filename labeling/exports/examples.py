@@ -4,16 +4,19 @@ An export reads on a connection of its own, in one REPEATABLE READ transaction t
 while it runs is not in it, and the request's own connection stays free for sessions and tokens. Prompts come from a
 server-side cursor along the index of (project, id); what belongs to them is fetched for many prompts at a time.
 
-An annotation that was taken back (`undone_at`) is no answer: no statement here sees it.
+An annotation that was taken back (`undone_at`) is no answer: no statement here sees it. What somebody said who has
+withdrawn from the project is counted and given to nobody. A release reads as of a moment (`Scope.cutoff`): it sees what
+was submitted by then and not taken back by then, whatever has happened since.
 """
 
 from __future__ import annotations
 
 import json
-from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cache
 from typing import Any
 
@@ -34,20 +37,27 @@ TEXT_AT_ONCE = 2_000_000
 
 _UTC = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
+# An answer as of the cutoff, which is 'infinity' where an export reads what stands now.
+_STANDS = """a.created_at <= %(cutoff)s::timestamptz
+      AND (a.undone_at IS NULL OR a.undone_at > %(cutoff)s::timestamptz)"""
+_PRESENT = "AND a.annotator_id <> ALL(%(withdrawn)s::bigint[])"
+
 # `OFFSET 0` keeps EXISTS a probe for each prompt. As a join it would have to sort all annotations before the first
 # row comes out.
-_ANSWERED = """
+_ANSWERED = f"""
   AND EXISTS (
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
     JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){answers}
+    WHERE t.prompt_id = p.id AND {_STANDS} {{present}}
+      AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
     OFFSET 0
   )
-"""
+"""  # noqa: S608  only a constant is put in
 _IN_QUEUE = """
   AND (%(queue)s::bigint IS NULL
-       OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s OFFSET 0))
+       OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s
+                  AND t.created_at <= %(cutoff)s::timestamptz OFFSET 0))
 """
 # What a selection adds, by the names of its settings. What is not asked for is in no statement, so that an export
 # without a selection is planned as ever. Versions are looked up once, as a list of ids.
@@ -71,14 +81,18 @@ _COLUMNS = "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_
 _PROMPTS = f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
-WHERE p.project_id = %(project)s {{which}}
+WHERE p.project_id = %(project)s AND p.id > %(after)s AND p.id <= %(last_prompt)s {{which}}
 ORDER BY p.id
 """  # noqa: S608  only constants are put in
+_COUNT = """
+SELECT count(*) FROM labeling_prompt p WHERE p.project_id = %(project)s AND p.id <= %(last_prompt)s {which}
+"""
 _ANNOTATIONS = f"""
 SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version,
        NOT EXISTS (
            SELECT 1 FROM labeling_annotation n
-           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL{{later}}
+           WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.created_at <= %(cutoff)s::timestamptz
+             AND (n.undone_at IS NULL OR n.undone_at > %(cutoff)s::timestamptz){{later}}
        ),
        a.answers, a.form_id, a.guidelines_id, s.candidate_order,
        COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
@@ -86,10 +100,10 @@ SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version
 FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
-WHERE t.prompt_id = ANY(%(prompts)s) AND a.undone_at IS NULL
+WHERE t.prompt_id = ANY(%(prompts)s) AND {_STANDS}
   AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
 ORDER BY t.prompt_id, a.id
-"""  # noqa: S608  only a constant is put in
+"""  # noqa: S608  only constants are put in
 _CANDIDATES = """
 SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator,
        (jsonb_build_object(
@@ -100,28 +114,29 @@ FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s)
 """
 # Prompts with tool calls, and those with a name or a call's id in a message. Migration 0005 has an index of each, whose
 # condition must be written in the same words.
+_ODD_PATHS = ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
 _ODD_PROMPTS = [
     f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
-WHERE p.project_id = %(project)s AND p.messages @? '{path}' {{which}}
+WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_prompt)s {{which}}
 ORDER BY p.id
 """  # noqa: S608  only constants are put in
-    for path in ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
+    for path in _ODD_PATHS
 ]
 # Other prompts that may lead, by what formats call them: those with several turns of a user, those with documents, and
 # those with a response that somebody has marked. No index knows them: they are looked for where a format needs one.
 LEADING = {
     "turns": "jsonb_path_exists(p.messages, '$[*] ? (@.role == \"assistant\")')",
     "documents": "p.context <> '[]'::jsonb",
-    "marks": """EXISTS (
+    "marks": f"""EXISTS (
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
     JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND a.undone_at IS NULL AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){answers}
-      AND a.answers @? '$.*.*[*].start'
+    WHERE t.prompt_id = p.id AND {_STANDS} {_PRESENT}
+      AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}} AND a.answers @? '$.*.*[*].start'
     OFFSET 0
-  )""",
+  )""",  # noqa: S608  only constants are put in
 }
 # Prompts whose candidates somebody has judged in one queue, the first judged first.
 _JUDGED_PROMPTS = f"""
@@ -130,15 +145,28 @@ FROM labeling_annotation a
 JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE a.queue_id = %(judged)s AND a.undone_at IS NULL AND cardinality(s.candidate_order) > 0{{answers}}{{prompts}}
+WHERE a.queue_id = %(judged)s AND {_STANDS} {_PRESENT} AND cardinality(s.candidate_order) > 0{{answers}}{{prompts}}
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
 # Prompts that their tags hold out of training (labeling.exports.splits).
 _HELD_OUT = f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
-WHERE p.project_id = %(project)s AND p.tags && %(held_out)s::varchar[]
+WHERE p.project_id = %(project)s AND p.tags && %(held_out)s::varchar[] AND p.id <= %(last_prompt)s
 """  # noqa: S608  only a constant is put in
+_MESSAGE_KEYS = " UNION ".join(
+    f"""
+SELECT keys.name
+FROM labeling_prompt p, jsonb_array_elements(p.messages) AS message, jsonb_object_keys(message) AS keys(name)
+WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_prompt)s
+"""  # noqa: S608  only a constant is put in
+    for path in _ODD_PATHS
+)
+_WITHDRAWN = """
+SELECT user_id FROM exports_withdrawal WHERE project_id = %(project)s AND "at" <= %(cutoff)s::timestamptz
+"""
+
+LAST_ID = 2**63 - 1
 
 _ALL_VERSIONS = Versions(1, None)
 
@@ -153,7 +181,10 @@ def _every(prompt: Prompt) -> bool:
 class Scope:
     """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones.
 
-    `leads` names what prompts that come first should have, beside those that lead every export.
+    `leads` names what prompts that come first should have, beside those that lead every export. `cutoff` is the moment
+    whose answers are read, None for now; `last_prompt` the newest prompt of that moment. `release` is the number of the
+    release that is read for: people have other pseudonyms in each. `parts` are the parts of a dataset that go into
+    files of their own, each as the prompts that it takes: each has its own leaders.
     """
 
     project_id: int
@@ -162,6 +193,10 @@ class Scope:
     wanted: Callable[[Prompt], bool] = _every
     selection: Selection = field(default_factory=Selection)
     leads: tuple[str, ...] = ()
+    cutoff: datetime | None = None
+    last_prompt: int = LAST_ID
+    release: int | None = None
+    parts: tuple[Callable[[Prompt], bool], ...] = (_every,)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -170,6 +205,8 @@ class Scope:
         return {
             "project": self.project_id,
             "queue": self.queue_id,
+            "cutoff": self.cutoff.isoformat() if self.cutoff else "infinity",
+            "last_prompt": self.last_prompt,
             "annotators": [person.id for person in chosen.annotators],
             "without_annotators": [person.id for person in chosen.without_annotators],
             **_between("guidelines", chosen.guidelines),
@@ -199,14 +236,20 @@ class Scope:
     def _conditions(self, known: dict[str, str]) -> str:
         return "".join(f"\n  AND {condition}" for name, condition in known.items() if getattr(self.selection, name))
 
-    @property
-    def which(self) -> str:
-        """The condition on prompts, as SQL."""
-        return self.prompts + (_IN_QUEUE if self.unanswered else _ANSWERED.format(answers=self.answers))
+    def which(self, *, present: bool = False) -> str:
+        """The condition on prompts, as SQL.
 
-    def statement(self, text: str) -> str:
+        Whoever answered may have withdrawn since. That is seen, and counted, when it is read; but a prompt that leads
+        must give rows, so of its answers one must be `present`.
+        """
+        answered = _ANSWERED.format(answers=self.answers, present=_PRESENT if present else "")
+        return self.prompts + (_IN_QUEUE if self.unanswered else answered)
+
+    def statement(self, text: str, *, present: bool = False) -> str:
         """A statement with all conditions in their places."""
-        return text.format(which=self.which, answers=self.answers, prompts=self.prompts, later=self.later)
+        return text.format(
+            which=self.which(present=present), answers=self.answers, prompts=self.prompts, later=self.later
+        )
 
 
 def _between(name: str, versions: Versions | None) -> dict[str, int | None]:
@@ -229,11 +272,12 @@ def snapshot() -> Iterator[Connection]:
         yield own
 
 
-def held_out(own: Connection, project_id: int, tags: Sequence[str]) -> Iterator[Prompt]:
+def held_out(own: Connection, project_id: int, tags: Sequence[str], last_prompt: int = LAST_ID) -> Iterator[Prompt]:
     """The prompts of a project that have one of these tags, in no order."""
     with own.cursor(name="export_held_out") as cursor:
         cursor.itersize = MOST_PROMPTS
-        cursor.execute(_HELD_OUT, {"project": project_id, "held_out": list(tags)})
+        given = {"project": project_id, "held_out": list(tags), "last_prompt": last_prompt}
+        cursor.execute(_HELD_OUT, given)
         yield from map(_prompt, cursor)
 
 
@@ -244,12 +288,17 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
     call ids leads, and the first one with candidates: without them, a file whose early prompts are all plain would
     break at the first that is not.
     """
-    book = _Book(own, scope)
-    leading = _leaders(book)
+    book = Book(own, scope)
+    leading = leaders(book)
     yield from book.examples(leading)
-    led = {prompt.id for prompt in leading}
-    with own.cursor(name="export_prompts") as cursor:
-        cursor.execute(scope.statement(_PROMPTS), scope.parameters)
+    yield from following(book, led={prompt.id for prompt in leading})
+
+
+def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[Example]:
+    """The examples behind the prompt `after` in the order of their prompts' ids, without those that have led."""
+    scope = book.scope
+    with book.own.cursor(name="export_prompts") as cursor:
+        cursor.execute(scope.statement(_PROMPTS), book.parameters | {"after": after})
         number = FIRST_PROMPTS
         while rows := cursor.fetchmany(number):
             before = book.text_read - sum(len(row[2]) + len(row[3]) for row in rows)
@@ -259,28 +308,48 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
             number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // each))
 
 
-def _leaders(book: _Book) -> list[Prompt]:
+def count(own: Connection, scope: Scope) -> int:
+    """How many prompts `read` looks at, whether they are wanted or not."""
+    found = own.execute(scope.statement(_COUNT), scope.parameters).fetchone()
+    return int(found[0]) if found else 0
+
+
+def message_keys(book: Book) -> tuple[str, ...]:
+    """What the messages of the project's prompts have besides `role` and `content`."""
+    found = {row[0] for row in book.own.execute(_MESSAGE_KEYS, book.parameters)}
+    return tuple(sorted(found - {"role", "content"}))
+
+
+def leaders(book: Book) -> list[Prompt]:
     """The prompts that lead: of each kind the first that is wanted, so that each split has its own."""
-    odd = (_first(book, statement) for statement in _ODD_PROMPTS)
-    kinds = [next(filter(None, odd), None)]
-    if not book.scope.unanswered:
-        # Queues whose forms never showed candidates are not looked through for some that were judged.
-        judged = (_first(book, _JUDGED_PROMPTS, judged=queue) for queue in sorted(book.queues_with_candidates))
-        kinds.append(next(filter(None, judged), None))
-    for name in book.scope.leads:
-        kinds.append(_first(book, _PROMPTS.replace("{which}", f"AND {LEADING[name]} {{which}}")))
-    return list({prompt.id: prompt for prompt in kinds if prompt is not None}.values())
+    found: dict[int, Prompt] = {}
+    for part in book.scope.parts:
+        odd = (_first(book, statement, part) for statement in _ODD_PROMPTS)
+        kinds = [next(filter(None, odd), None)]
+        if not book.scope.unanswered or book.scope.release is not None:
+            # Queues whose forms never showed candidates are not looked through for some that were judged.
+            judged = (_first(book, _JUDGED_PROMPTS, part, judged=q) for q in sorted(book.queues_with_candidates))
+            kinds.append(next(filter(None, judged), None))
+        for name in book.scope.leads:
+            statement = _PROMPTS.replace("{which}", f"AND {LEADING[name]} {{which}}")
+            kinds.append(_first(book, statement, part, after=0))
+        found |= {prompt.id: prompt for prompt in kinds if prompt is not None}
+    return list(found.values())
 
 
-def _first(book: _Book, statement: str, **parameters: int) -> Prompt | None:
+def _first(book: Book, statement: str, part: Callable[[Prompt], bool], **parameters: int) -> Prompt | None:
     with book.own.cursor(name="export_leaders") as cursor:
         cursor.itersize = FIRST_PROMPTS
-        cursor.execute(book.scope.statement(statement), book.scope.parameters | parameters)
-        return next((prompt for prompt in map(_prompt, cursor) if book.scope.wanted(prompt)), None)
+        cursor.execute(book.scope.statement(statement, present=True), book.parameters | parameters)
+        wanted = book.scope.wanted
+        return next((prompt for prompt in map(_prompt, cursor) if wanted(prompt) and part(prompt)), None)
 
 
-class _Book:
-    """Looks up what belongs to prompts. Forms, queues and guidelines are few: they are read once."""
+class Book:
+    """Looks up what belongs to prompts. Forms, queues and guidelines are few: they are read once.
+
+    `people` says whose the pseudonyms are that it has given so far.
+    """
 
     def __init__(self, own: Connection, scope: Scope) -> None:
         self.own = own
@@ -290,21 +359,25 @@ class _Book:
         self.queues = self._table("SELECT id, slug FROM labeling_queue WHERE project_id = %s")
         self.guidelines = self._table("SELECT id, number FROM labeling_guidelinesversion WHERE project_id = %s")
         forms = own.execute(
-            "SELECT f.id, f.number, f.questions, f.queue_id FROM labeling_formversion f "
-            "JOIN labeling_queue q ON q.id = f.queue_id WHERE q.project_id = %s ORDER BY f.queue_id, f.number",
-            [scope.project_id],
+            "SELECT f.id, f.number, f.questions, f.queue_id, f.created_at <= %(cutoff)s::timestamptz "
+            "FROM labeling_formversion f JOIN labeling_queue q ON q.id = f.queue_id "
+            "WHERE q.project_id = %(project)s ORDER BY f.queue_id, f.number",
+            scope.parameters,
         )
         self.forms: dict[int, Form] = {}
         self.queues_with_candidates: set[int] = set()
         self.newest: dict[str, Form] = {}
-        for pk, number, asked, queue in forms:
+        for pk, number, asked, queue, was_there in forms:
             self.forms[pk] = Form(number, tuple(json.loads(asked)), asked)
-            if scope.queue_id in (None, queue) and number in (scope.selection.form or _ALL_VERSIONS):
+            if scope.queue_id in (None, queue) and was_there and number in (scope.selection.form or _ALL_VERSIONS):
                 self.newest[self.queues[queue]] = self.forms[pk]
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
         self.annotations = scope.statement(_ANNOTATIONS)
-        self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id))
+        self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id, scope.release))
+        self.people: dict[str, int] = {}
+        self.withdrawn = {row[0] for row in own.execute(_WITHDRAWN, scope.parameters)}
+        self.parameters: dict[str, Any] = scope.parameters | {"withdrawn": sorted(self.withdrawn)}
         self.text_read = 0  # characters, near enough
 
     def _table(self, statement: str) -> dict[int, Any]:
@@ -315,9 +388,13 @@ class _Book:
         if not prompts:
             return
         annotations: dict[int, list[Annotation]] = defaultdict(list)
-        parameters = self.scope.parameters | {"prompts": [prompt.id for prompt in prompts]}
+        withdrawn: Counter[int] = Counter()
+        parameters = self.parameters | {"prompts": [prompt.id for prompt in prompts]}
         for row in self.own.execute(self.annotations, parameters):
-            annotations[row[0]].append(self._annotation(row))
+            if row[5] in self.withdrawn:
+                withdrawn[row[0]] += 1
+            else:
+                annotations[row[0]].append(self._annotation(row))
         shown = {pk for group in annotations.values() for a in group for pk in a.shown.values()}
         candidates = self._candidates(sorted(shown))
         for prompt in prompts:
@@ -328,11 +405,13 @@ class _Book:
                 annotations=mine,
                 candidates={pk: candidates[pk] for a in mine for pk in a.shown.values()},
                 forms=self.newest,
+                withdrawn=withdrawn[prompt.id],
             )
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:
         self.text_read += len(row[8])
         _, pk, slot, task, queue, annotator, version, latest, answers, form, guide, order, leased, at, seconds = row
+        self.people[self.name(annotator)] = annotator
         return Annotation(
             id=pk,
             slot_id=slot,

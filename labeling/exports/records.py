@@ -88,7 +88,8 @@ class Example:
     """A prompt with everything that people said about it: the unit that a format turns into rows.
 
     `forms` is the same for every prompt of an export: the newest form of each of its queues, by the queue's slug, among
-    those that were asked for.
+    those that were asked for. `withdrawn` is how many annotations are left out because whoever made them has withdrawn
+    from the project.
     """
 
     project: str
@@ -96,6 +97,7 @@ class Example:
     annotations: tuple[Annotation, ...] = ()
     candidates: Mapping[int, Candidate] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=dict)
+    withdrawn: int = 0
 
     @property
     def current(self) -> list[Annotation]:

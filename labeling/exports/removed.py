@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 
 # Each rule with what one count of it means.
 RULES: dict[str, str] = {
+    "withdrawn": "annotations of people who have withdrawn from the project",
     "no_response": "prompts with no response of the kind that was asked for",
     "no_single_best": "prompts where no response is above all the others by a strict majority",
     "not_acceptable": "prompts whose best response lies below the line of acceptability, or is one of two bad ones",
@@ -35,10 +37,10 @@ RULES: dict[str, str] = {
 
 
 class Removed:
-    """Counts by rule. One for each export; every rule of the export adds to it."""
+    """Counts by rule. One for each export; every rule of the export adds to it. It may go on from earlier counts."""
 
-    def __init__(self) -> None:
-        self._counts: Counter[str] = Counter()
+    def __init__(self, counts: Mapping[str, int] | None = None) -> None:
+        self._counts: Counter[str] = Counter(counts)
 
     def add(self, rule: str, number: int = 1) -> None:
         """Notes that `rule` left `number` things out. Raises KeyError for a rule that is not in `RULES`."""

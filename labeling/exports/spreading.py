@@ -72,19 +72,36 @@ class _Window:
         return self.waiting[turn]
 
 
-def apart(prompts: Iterable[Sequence[Row]]) -> Iterator[tuple[bool, Row]]:
-    """All rows, each with whether it is its prompt's first; those of one prompt as far apart as the window allows.
+class Spread:
+    """The rows of prompts that are brought one after the other; those of one as far apart as the window allows.
 
     The prompts of the window take turns, one row each. One whose rows are more than half of what is left there takes
-    every second turn: two of its rows are neighbours only where nothing is left to stand between them.
+    every second turn: two of its rows are neighbours only where nothing is left to stand between them. Rows come with
+    whether they are their prompt's first.
     """
-    window = _Window()
-    for rows in filter(None, prompts):
-        window.add(rows)
-        while window.is_full:
-            yield window.take()
-    while window.waiting:
-        yield window.take()
+
+    def __init__(self) -> None:
+        self._window = _Window()
+
+    def add(self, rows: Sequence[Row]) -> Iterator[tuple[bool, Row]]:
+        """Takes in the rows of a prompt. Gives those whose turn has come."""
+        if rows:
+            self._window.add(rows)
+        while self._window.is_full:
+            yield self._window.take()
+
+    def rest(self) -> Iterator[tuple[bool, Row]]:
+        """All that still waits."""
+        while self._window.waiting:
+            yield self._window.take()
+
+
+def apart(prompts: Iterable[Sequence[Row]]) -> Iterator[tuple[bool, Row]]:
+    """All rows, each with whether it is its prompt's first, spread as `Spread` does."""
+    spread = Spread()
+    for rows in prompts:
+        yield from spread.add(rows)
+    yield from spread.rest()
 
 
 def _characters(rows: Sequence[Row]) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Generator, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
 
@@ -15,7 +15,7 @@ from labeling.exports.checks import Watch, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
 from labeling.exports.policies import Policies, SplitBy
-from labeling.exports.records import Row
+from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.splits import HELD_OUT, Splits
 from labeling.exports.spreading import apart
@@ -74,6 +74,43 @@ def encode(row: Row) -> str:
     return line + "\n"
 
 
+def scope_of(choice: Choice) -> examples.Scope:
+    """What is read for an export, of all its splits."""
+    return examples.Scope(
+        project_id=choice.project.pk,
+        queue_id=choice.queue.pk if choice.queue else None,
+        unanswered=choice.format.unanswered,
+        leads=choice.format.leads,
+        selection=choice.selection,
+    )
+
+
+def cleaning_of(choice: Choice, tools: Tools, removed: Removed, *, escaped: int = 0) -> Cleaning:
+    """What the rows of an export go through. Some formats show everything as it is stored.
+
+    `escaped` is how many rows were changed before, where it goes on with a file.
+    """
+    verbatim = choice.format.name in VERBATIM
+    made = Cleaning(Policies() if verbatim else choice.policies, Tools() if verbatim else tools, removed)
+    made.escaped = escaped
+    return made
+
+
+def about_escaped(number: int) -> list[str]:
+    """What to know about rows that cleaning has changed."""
+    rows = "1 row" if number == 1 else f"{number:,} rows"
+    return [f"Control tokens in {rows} were broken up by a space after their first character."] if number else []
+
+
+def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleaning) -> Iterable[Row]:
+    """The rows of one prompt in the format of a choice. A prompt that nobody has answered is for some formats alone."""
+    if not choice.format.unanswered:
+        removed.add("withdrawn", example.withdrawn)
+        if not example.annotations:
+            return ()
+    return cleaning.clean(choice.format.rows(example, choice.policies, removed))
+
+
 class _Rows:
     """The rows of an export, each with whether it is its prompt's first.
 
@@ -86,8 +123,7 @@ class _Rows:
             raise Invalid(said, errors=[Fault("tokenizer", said)])
         self._choice = choice
         self._removed = removed
-        verbatim = choice.format.name in VERBATIM
-        self._cleaning = Cleaning(Policies() if verbatim else choice.policies, Tools() if verbatim else tools, removed)
+        self._cleaning = cleaning_of(choice, tools, removed)
         self._rows = self._opened()
 
     def __iter__(self) -> Iterator[tuple[bool, Row]]:
@@ -99,9 +135,7 @@ class _Rows:
     @property
     def warnings(self) -> list[str]:
         """What was changed on the way."""
-        escaped = self._cleaning.escaped
-        number = "1 row" if escaped == 1 else f"{escaped:,} rows"
-        return [f"Control tokens in {number} were broken up by a space after their first character."] if escaped else []
+        return about_escaped(self._cleaning.escaped)
 
     def _opened(self) -> Generator[tuple[bool, Row], None, None]:
         choice = self._choice
@@ -109,16 +143,9 @@ class _Rows:
         with examples.snapshot() as own:
             by_tag = policies.split is not None and policies.split_by is SplitBy.TAG
             held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
-            scope = examples.Scope(
-                project_id=choice.project.pk,
-                queue_id=choice.queue.pk if choice.queue else None,
-                unanswered=choice.format.unanswered,
-                leads=choice.format.leads,
-                wanted=Splits(policies, self._removed, held_out).wants,
-                selection=choice.selection,
-            )
+            scope = replace(scope_of(choice), wanted=Splits(policies, self._removed, held_out).wants)
             found = examples.read(own, scope)
-            prompts = (self._cleaning.clean(choice.format.rows(example, policies, self._removed)) for example in found)
+            prompts = (rows_of(choice, example, self._removed, self._cleaning) for example in found)
             if choice.format.apart:
                 yield from apart(map(list, prompts))
             else:

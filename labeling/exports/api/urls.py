@@ -2,9 +2,19 @@
 
 from django.urls import URLPattern, URLResolver, path
 
-from labeling.exports.api import exports
+from labeling.exports.api import exports, releases
+
+_project = "projects/<slug:slug>/"
+_release = f"{_project}releases/<int:number>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
-    path("projects/<slug:slug>/export/", exports.Export.as_view(), name="api-export"),
-    path("projects/<slug:slug>/export/report/", exports.Report.as_view(), name="api-export-report"),
+    path(f"{_project}export/", exports.Export.as_view(), name="api-export"),
+    path(f"{_project}export/report/", exports.Report.as_view(), name="api-export-report"),
+    path(f"{_project}releases/", releases.Releases.as_view(), name="api-releases"),
+    path(_release, releases.ReleaseDetail.as_view(), name="api-release-detail"),
+    path(f"{_release}cancel/", releases.CancelRelease.as_view(), name="api-release-cancel"),
+    # No slash at the end: these are the names of files.
+    path(f"{_release}manifest.json", releases.ReleaseManifest.as_view(), name="api-release-manifest"),
+    path(f"{_release}files/<path:path>", releases.ReleaseFiles.as_view(), name="api-release-file"),
+    path(f"{_project}withdrawals/", releases.Withdrawals.as_view(), name="api-withdrawals"),
 ]

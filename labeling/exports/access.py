@@ -1,0 +1,19 @@
+"""Who may see which release."""
+
+from __future__ import annotations
+
+from labeling import access
+from labeling.access import Person
+from labeling.errors import NotFound
+from labeling.exports.models import Release
+from labeling.models import Role
+
+
+def get_release(user: Person, slug: str, number: int) -> Release:
+    """A release by its number, for managers of its project. Raises NotFound or NotAllowed."""
+    project = access.get_project(user, slug, least=Role.MANAGER)
+    releases = Release.objects.select_related("project", "by")
+    found = releases.filter(project=project, number=number).first() if number < 2**31 else None
+    if found is None:
+        raise NotFound("There is no such release.")
+    return found

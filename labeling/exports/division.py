@@ -1,0 +1,118 @@
+"""How a release is divided: every prompt goes into exactly one part, by a hash of its group or by its tags."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, Literal
+
+from labeling.errors import Fault
+from labeling.exports.policies import Policies, Split, SplitBy, split_of
+from labeling.exports.records import Prompt
+from labeling.exports.removed import Removed
+from labeling.exports.splits import Splits
+
+# The name of the one part of a dataset that is not divided, as it stands in the names of files.
+WHOLE = "all"
+
+Ratios = dict[str, int]
+Tags = Literal["tags"]
+BY_TAG: Tags = "tags"
+USUAL: Ratios = {"train": 80, "validation": 10, "test": 10}
+
+_NAMES = ", ".join(Split)
+_SHOWN = '{"train": 80, "validation": 10, "test": 10}'
+
+
+# The name of the part that a prompt goes into; None for one whose tags contradict its group or one another.
+PartOf = Callable[[Prompt], str | None]
+
+
+def parts(shares: Ratios | Tags | None) -> tuple[str, ...]:
+    """The names of the parts, as they stand in the names of files."""
+    if shares is None:
+        return (WHOLE,)
+    return tuple(Split) if shares == BY_TAG else tuple(shares)
+
+
+def part_of(shares: Ratios | Tags | None, held_out: Iterable[Prompt] = ()) -> PartOf:
+    """What says of each prompt into which part it goes: "train", "validation", "test", or `WHOLE`.
+
+    `shares` are in percent and come to 100, as `parse` gives them. `held_out` are the prompts of the project that have
+    a tag of their own, where tags decide.
+    """
+    if shares is None:
+        return lambda prompt: WHOLE
+    if shares == BY_TAG:
+        # What contradicts itself is counted by whoever asks: here nobody knows for which format.
+        by_tag = Splits(Policies(split_by=SplitBy.TAG), Removed(), held_out)
+        return lambda prompt: by_tag.of(prompt)
+    ratios = shares
+    return lambda prompt: _by_hash(prompt, ratios)
+
+
+def _by_hash(prompt: Prompt, ratios: Mapping[str, int]) -> str:
+    return split_of(prompt, (ratios.get("train", 0), ratios.get("validation", 0), ratios.get("test", 0))).value
+
+
+def ordered(ratios: Mapping[str, int] | Tags | None) -> Ratios | Tags | None:
+    """The same in the order of the parts, which the database does not keep."""
+    if ratios == BY_TAG:
+        return BY_TAG
+    return {split.value: ratios[split] for split in Split if split in ratios} if ratios else None
+
+
+def parse(given: Any, faults: list[Fault]) -> Ratios | Tags | None:
+    """The percentages that are asked for, None for a dataset that is not divided. Adds to `faults` what is wrong.
+
+    `true` and the list of all three names are the usual shares. An object gives them: as percent, or as fractions
+    of 1. Parts that it does not name, or that get 0, are none. `"tags"` has the tags of prompts decide.
+    """
+    if given == BY_TAG:
+        return BY_TAG
+    if given is None or given is False or given == "":
+        return None
+    if given is True or (isinstance(given, list) and sorted(map(str, given)) == sorted(Split)):
+        return dict(USUAL)
+    if not isinstance(given, dict) or not given:
+        faults.append(Fault("splits", f"Send true for the usual shares, “tags”, or how large each part is: {_SHOWN}."))
+        return None
+    wrong = [_fault(name, share) for name, share in given.items() if _fault(name, share) is not None]
+    faults += [fault for fault in wrong if fault is not None]
+    if wrong:
+        return None
+    # As fractions of 1 they come to 1, which percentages never do.
+    scale = 100 if abs(sum(given.values()) - 1) < 1e-6 else 1
+    percent = {name: round(share * scale) for name, share in given.items()}
+    for name, share in given.items():
+        if abs(share * scale - percent[name]) > 1e-6:
+            faults.append(Fault(f"splits.{name}", "Send a whole number of percent."))
+            return None
+    if sum(percent.values()) != 100:
+        faults.append(Fault("splits", f"The parts come to {sum(given.values()):g}; together they must be 100 percent."))
+        return None
+    return ordered({name: share for name, share in percent.items() if share})
+
+
+def _fault(name: Any, share: Any) -> Fault | None:
+    if name not in list(Split):
+        return Fault(f"splits.{name}", f"There is no such part. Known: {_NAMES}.")
+    if isinstance(share, bool) or not isinstance(share, int | float) or not 0 <= share <= 100:
+        return Fault(f"splits.{name}", "Send a whole number of percent, or a fraction of 1.")
+    return None
+
+
+def rule(ratios: Ratios | Tags | None) -> str:
+    """How prompts get their part, in words."""
+    if ratios is None:
+        return "Not divided."
+    if ratios == BY_TAG:
+        return (
+            "By tag: prompts tagged “test” or “validation” are held out, with all that open alike; the others are for "
+            "training."
+        )
+    shares = ", ".join(f"{percent} % {name}" for name, percent in ratios.items())
+    return (
+        f"By prompt: {shares}. A prompt's part hangs on the first 64 bits of the SHA-256 of its opening user turn "
+        "(Unicode composed, case folded, white space collapsed), so it stays the same from release to release, and "
+        "all rows of prompts that open alike share a part."
+    )

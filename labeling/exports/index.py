@@ -1,0 +1,74 @@
+"""An index of a shard's rows, for comparing two releases without reading their files whole.
+
+One line a row: `prompt_id \\t key \\t hash`, in the order of the prompts' numbers and then of the keys. The key says
+which row of its prompt it is: what its metadata says of its source (ids, `queue`, `question`, `source`), or the row's
+place among its prompt's. The hash is of what the row says, without the pseudonyms, which are others in every release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+from labeling.exports.records import Row
+from labeling.exports.stream import encode
+
+_NAMED = ("queue", "question", "source")
+# What separates fields and lines, in a key.
+_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
+# Where a row names people, however deep: `user_id` in the trees of OpenAssistant.
+_PEOPLE = ("annotator", "annotators", "user_id")
+
+
+def key_of(row: Row, place: int) -> str:
+    """Which row of its prompt this is. It holds what people typed (`external_id`), so it may hold anything."""
+    metadata: dict[str, Any] = row.get("metadata") or {}
+    found = [str(value) for name, value in metadata.items() if "_id" in name or name in _NAMED]
+    return "|".join(found) if found else str(place)
+
+
+def hash_of(row: Row) -> str:
+    """16 hexadecimal digits that change with what the row says."""
+    return hashlib.sha256(encode(_without_people(row)).rstrip("\n").encode()).hexdigest()[:16]
+
+
+def _without_people(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_people(inner) for inner in value]
+    # What a message calls by these names is its content.
+    if not isinstance(value, dict) or {"role", "content"} <= value.keys():
+        return value
+    return {name: _without_people(inner) for name, inner in value.items() if name not in _PEOPLE}
+
+
+class IndexWriter:
+    """Writes the index of one format in one shard, while prompts come in the order of their numbers."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._file = path.open("w", encoding="utf-8", newline="\n")
+        # Of prompts that lead out of turn: they wait for the place that their number gives them.
+        self._waiting: dict[int, list[str]] = {}
+
+    def add(self, prompt_id: int, rows: Sequence[Row], *, leads: bool) -> None:
+        """The rows of a prompt. `leads`: it stands out of turn."""
+        found = sorted((key_of(row, place), hash_of(row)) for place, row in enumerate(rows))
+        lines = [f"{prompt_id}\t{key.translate(_ESCAPES)}\t{number}\n" for key, number in found]
+        if leads:
+            self._waiting[prompt_id] = lines
+            return
+        self._let_go(number for number in sorted(self._waiting) if number < prompt_id)
+        self._file.writelines(lines)
+
+    def _let_go(self, numbers: Iterable[int]) -> None:
+        for number in list(numbers):
+            self._file.writelines(self._waiting.pop(number))
+
+    def close(self) -> None:
+        """Writes what still waits. Harmless when it is closed."""
+        if self._file.closed:
+            return
+        self._let_go(sorted(self._waiting))
+        self._file.close()
