@@ -12,7 +12,7 @@ from typing import Any
 
 from labeling.exports import hubwords, wording
 from labeling.exports.frontmatter import front_matter
-from labeling.exports.schemas import as_features, is_fixed
+from labeling.exports.schemas import as_features, is_certain
 from labeling.exports.wording import Manifest, counted, listed
 
 Format = Mapping[str, Any]
@@ -68,7 +68,7 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
         "dataset_info": [
             {"config_name": kind["format"], "features": as_features(kind["schema"])}
             for kind in kinds
-            if kind.get("schema") and is_fixed(kind["schema"])
+            if kind.get("schema") and is_certain(kind["schema"])
         ],
     }
     return {name: value for name, value in found.items() if value}

@@ -21,6 +21,11 @@ _CONTROL = re.compile(
 )
 
 
+def is_date(text: str) -> bool:
+    """Whether readers built on Arrow take a text for a point in time, where all others of its column are dates too."""
+    return _DATE.fullmatch(text) is not None
+
+
 class Watch:
     """Looks at every row of an export as it is written, and says at the end what is worth a warning."""
 
@@ -49,7 +54,7 @@ class Watch:
     def _look_for_dates(self, row: Row) -> None:
         for column, text in _texts(row, ""):
             if self._all_dates.get(column, True):
-                self._all_dates[column] = _DATE.fullmatch(text) is not None
+                self._all_dates[column] = is_date(text)
 
     def warnings(self) -> list[str]:
         """Sentences for whoever is going to train on the file."""

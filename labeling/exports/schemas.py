@@ -1,7 +1,8 @@
 """What the columns of a file are called and hold, learnt from its rows: for dataset cards, Croissant and Parquet.
 
 A schema is plain JSON, so that a manifest can hold it: the name of a type (`string`, `bool`, `int64`, `float64`, `null`
-where nothing was ever seen, `json` where rows differ in shape), a list of one schema, or a mapping of names to schemas.
+where nothing was ever seen, `date` where every text is one, `json` where rows differ in shape), a list of one schema,
+or a mapping of names to schemas.
 """
 
 from __future__ import annotations
@@ -9,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from labeling.exports.checks import is_date
 from labeling.exports.records import Row
 
 Schema = Any  # str | list[Schema] | dict[str, Schema]; mypy follows no recursive alias through Mapping
 
+_BOTH = ({"int64", "float64"}, {"date", "string"})
 _NAMES: dict[type, str] = {str: "string", bool: "bool", int: "int64", float: "float64", type(None): "null"}
 
 
@@ -46,6 +49,8 @@ def _schema(value: Any) -> Schema:
             found = _schema(item)
             inner = found if inner == found else _merged(inner, found)
         return [inner]
+    if isinstance(value, str) and is_date(value):
+        return "date"
     return _NAMES[type(value)]
 
 
@@ -55,8 +60,8 @@ def _merged(one: Schema, other: Schema) -> Schema:
         return one
     if one == "null":
         return other
-    if {str(one), str(other)} == {"int64", "float64"}:
-        return "float64"
+    if {str(one), str(other)} in _BOTH:
+        return "float64" if one in ("int64", "float64") else "string"
     if isinstance(one, list) and isinstance(other, list):
         return [_merged(one[0], other[0])]
     if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
@@ -65,13 +70,17 @@ def _merged(one: Schema, other: Schema) -> Schema:
     return "json"
 
 
-def is_fixed(schema: Schema) -> bool:
-    """Whether every row has the same shape. Only then can a card name the types: `json` is new, and Arrow has none."""
+def is_certain(schema: Schema) -> bool:
+    """Whether a card may name the types, because readers then give back what was written.
+
+    They do not where rows differ in shape, and where every text is a date: asked for text, Arrow reads the date first
+    and gives back `2024-01-01 00:00:00` without a word. Unasked, it gives a point in time, which nobody overlooks.
+    """
     if isinstance(schema, Mapping):
-        return all(map(is_fixed, schema.values()))
+        return all(map(is_certain, schema.values()))
     if isinstance(schema, list):
-        return is_fixed(schema[0])
-    return bool(schema != "json")
+        return is_certain(schema[0])
+    return schema not in ("json", "date")
 
 
 def as_features(schema: Mapping[str, Schema]) -> list[dict[str, Any]]:

@@ -125,9 +125,11 @@ def test_a_format_with_no_file_to_load_is_no_configuration(tmp_path: Path) -> No
     assert "dataset_info" not in data
 
 
-def test_rows_of_many_shapes_have_no_types_in_the_card(tmp_path: Path) -> None:
+def test_rows_of_many_shapes_and_texts_that_are_all_dates_have_no_types_in_the_card(tmp_path: Path) -> None:
     manifest = release(tmp_path, ("sft", "kto"))
     manifest["formats"][0]["schema"]["messages"] = ["json"]
+    manifest["formats"][1]["schema"]["completion"] = [{"role": "string", "content": "date"}]
+    assert "dataset_info" not in front(card(manifest))
     del manifest["formats"][1]["schema"]
     assert "dataset_info" not in front(card(manifest))
 
