@@ -17,7 +17,7 @@ RUN_READY := $(VENV)/.ready-to-run
 DEV_READY := $(VENV)/.ready-to-develop
 
 .DEFAULT_GOAL := help
-.PHONY: help install run demo-forms test check format bench vendor clean browser
+.PHONY: help install run demo-forms test check format bench contract vendor clean browser
 .DELETE_ON_ERROR:
 
 help:  ## List the targets
@@ -36,10 +36,10 @@ test: $(DEV_READY) $(if $(findstring not browser,$(ARGS)),,browser)  ## Run all 
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 # Names of servers that do not exist: the checks read the settings and connect to nothing.
-check: export SECRET_KEY = only for checks, which sign nothing
-check: export DATABASE_URL = postgresql://check@127.0.0.1:1/check
-check: export BROKER_URL = redis://127.0.0.1:1/0
-check: export DEBUG = 1
+check contract: export SECRET_KEY = only for checks, which sign nothing
+check contract: export DATABASE_URL = postgresql://check@127.0.0.1:1/check
+check contract: export BROKER_URL = redis://127.0.0.1:1/0
+check contract: export DEBUG = 1
 check: $(DEV_READY)  ## Lint, types, layers, migrations, templates
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
@@ -58,6 +58,13 @@ bench: $(DEV_READY)  ## Measure (BENCH=export for one of them, ARGS for its opti
 	@for file in tests/bench/bench_$(or $(BENCH),*).py; do \
 	  name=$$(basename $$file .py); echo "== $$name"; $(PY) -m tests.bench.$$name $(ARGS) || exit 1; \
 	done
+
+# Not part of the tests: each of these trainers pins its own torch and takes 2 to 5 GB. It loads exports of every kind
+# that the docs say it loads, with its own loader.
+contract: export DJANGO_SETTINGS_MODULE = annotate.settings
+contract: export TORCH_INDEX_URL := $(TORCH_INDEX_URL)
+contract: $(DEV_READY)  ## Have other trainers load exports (opt-in, gigabytes; ARGS="torchtune axolotl llamafactory")
+	$(PY) -m tests.contract.run $(ARGS)
 
 vendor: $(DEV_READY)  ## Fetch the vendored scripts again and check them
 	$(PY) scripts/vendor.py $(ARGS)

@@ -16,6 +16,11 @@ FIRST_BYTES = 10 * 1024 * 1024
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
 
 
+def is_date(text: str) -> bool:
+    """Whether readers built on Arrow take a text for a point in time, where all others of its column are dates too."""
+    return _DATE.fullmatch(text) is not None
+
+
 class Watch:
     """Looks at every row of an export as it is written, and says at the end what is worth a warning.
 
@@ -57,7 +62,7 @@ class Watch:
     def _look_for_dates(self, row: Row) -> None:
         for column, text in _texts(row, ""):
             if self._all_dates.get(column, True):
-                self._all_dates[column] = _DATE.fullmatch(text) is not None
+                self._all_dates[column] = is_date(text)
 
     def warnings(self) -> list[str]:
         """Sentences for whoever is going to train on the file."""

@@ -12,12 +12,11 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from labeling.exports.comparing import Entry, line_of
 from labeling.exports.records import Row
 from labeling.exports.stream import encode
 
 _NAMED = ("queue", "question", "source")
-# What separates fields and lines, in a key.
-_ESCAPES = str.maketrans({"\\": "\\\\", "\t": "\\t", "\n": "\\n", "\r": "\\r"})
 # Where a row names people, however deep: `user_id` in the trees of OpenAssistant.
 _PEOPLE = ("annotator", "annotators", "user_id")
 
@@ -48,14 +47,14 @@ class IndexWriter:
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self._file = path.open("w", encoding="utf-8", newline="\n")
+        self._file = path.open("wb")
         # Of prompts that lead out of turn: they wait for the place that their number gives them.
-        self._waiting: dict[int, list[str]] = {}
+        self._waiting: dict[int, list[bytes]] = {}
 
     def add(self, prompt_id: int, rows: Sequence[Row], *, leads: bool) -> None:
         """The rows of a prompt. `leads`: it stands out of turn."""
         found = sorted((key_of(row, place), hash_of(row)) for place, row in enumerate(rows))
-        lines = [f"{prompt_id}\t{key.translate(_ESCAPES)}\t{number}\n" for key, number in found]
+        lines = [line_of(Entry(prompt_id, key, number)) for key, number in found]
         if leads:
             self._waiting[prompt_id] = lines
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,9 @@ from typing import Any
 
 from labeling.errors import Conflict
 from labeling.exports import division
+from labeling.exports.cards import card
 from labeling.exports.choices import Choice
+from labeling.exports.croissant import croissant
 from labeling.exports.files import KINDS
 from labeling.exports.plans import Plan
 from labeling.exports.removed import RULES
@@ -126,6 +127,7 @@ def _format(choice: Choice, of: FormatTotals, paths: Sequence[str]) -> dict[str,
     return {
         "format": choice.format.name,
         "title": choice.format.title,
+        "schema": of.schema.schema,
         "choice": choice.as_dict,
         "rows": of.rows,
         "prompts": of.prompts,
@@ -144,7 +146,8 @@ def encode(manifest: Mapping[str, Any]) -> str:
 def companions(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
     """The texts that go beside the rows, by their paths: what loaders of a format need, and what describes the dataset.
 
-    The manifest knows the files of the rows; the last two are made of one that knows the others, too.
+    The manifest knows the files of the rows. The last two are made of one that knows the others, too: each can tell
+    the hashes of those before it.
     """
     texts: dict[str, str] = {}
     for choice in plan.choices:
@@ -157,14 +160,9 @@ def companions(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
                 several = f"{file['split'] or division.WHOLE}-*.{KINDS[plan.files].ending}"
                 files[file["split"]] = several if file["split"] in files else own
         texts |= {f"{name}/{path}": text for path, text in choice.format.beside(files).items()}
-    whole = with_texts(manifest, texts)
-    try:
-        cards = importlib.import_module("labeling.exports.cards")
-    except ModuleNotFoundError as error:
-        if error.name != "labeling.exports.cards":
-            raise
-        return texts
-    return texts | {"README.md": cards.card(whole), "croissant.json": cards.croissant(whole)}
+    texts["croissant.json"] = croissant(with_texts(manifest, texts))
+    texts["README.md"] = card(with_texts(manifest, texts))
+    return texts
 
 
 def with_texts(manifest: Mapping[str, Any], texts: Mapping[str, str]) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from typing import Any
 from labeling.exports.checks import Watch, about_labels
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
+from labeling.exports.schemas import Columns
 from labeling.exports.stream import about_escaped
 
 
@@ -27,8 +28,8 @@ class PartTotals:
 class FormatTotals:
     """What is in one format. `agreement` is the sum over the rows that say one, of which there are `agreements`.
 
-    `escaped` is in how many rows a control token was broken up. `columns` are the types of its Parquet files, None
-    before the first of them.
+    `escaped` is in how many rows a control token was broken up. `schema` is what its rows hold (`schemas`); `columns`
+    are the types of its Parquet files, None before the first of them.
     """
 
     rows: int = 0
@@ -40,12 +41,14 @@ class FormatTotals:
     escaped: int = 0
     removed: Removed = field(default_factory=Removed)
     parts: dict[str, PartTotals] = field(default_factory=dict)
+    schema: Columns = field(default_factory=Columns)
     columns: Any = None
 
     def see(self, part: str, row: Row, line: str, *, opens: bool) -> None:
         """One row that is written, as a line of a part. `opens`: it is the first of its prompt."""
         here = self.parts.setdefault(part, PartTotals())
         here.watch.see(row, line, before=here.size)
+        self.schema.see(row)
         here.rows += 1
         here.size += len(line.encode())
         self.rows += 1
@@ -126,6 +129,7 @@ def _format_as_dict(of: FormatTotals) -> dict[str, Any]:
     return {name: getattr(of, name) for name in plain} | {
         # As text: the database does not keep the order of columns.
         "columns": json.dumps(of.columns),
+        "schema": json.dumps(of.schema.schema),
         "removed": of.removed.as_dict(),
         "parts": {
             name: {"rows": part.rows, "size": part.size, "watch": part.watch.state} for name, part in of.parts.items()
@@ -151,6 +155,6 @@ def _read_format(given: Mapping[str, Any]) -> FormatTotals:
     parts = {
         name: PartTotals(part["rows"], part["size"], Watch(part["watch"])) for name, part in given["parts"].items()
     }
-    plain = {name: value for name, value in given.items() if name not in ("removed", "parts", "columns")}
-    columns = json.loads(given["columns"])
-    return FormatTotals(**plain, columns=columns, removed=Removed(given["removed"]), parts=parts)
+    plain = {name: value for name, value in given.items() if name not in ("removed", "parts", "columns", "schema")}
+    columns, schema = json.loads(given["columns"]), Columns(json.loads(given["schema"]))
+    return FormatTotals(**plain, columns=columns, schema=schema, removed=Removed(given["removed"]), parts=parts)

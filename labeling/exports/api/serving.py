@@ -67,7 +67,7 @@ def serve(
     # If-Match and If-None-Match: 412 or 304, with the headers of the answer that it is about.
     conditional = get_conditional_response(request, etag=etag, response=None)
     if conditional is not None:
-        conditional.headers.update({"ETag": etag, "Cache-Control": headers["Cache-Control"]})
+        conditional["ETag"], conditional["Cache-Control"] = etag, headers["Cache-Control"]
         return conditional
     part = None
     if request.method == "GET" and "Range" in request.headers and request.headers.get("If-Range", etag) == etag:

@@ -16,7 +16,8 @@ from labeling.exports.models import Release
 from labeling.exports.services import building, rebuilding, releases, withdrawals
 from labeling.importing.base import parse
 from labeling.models import Annotation, Project, Prompt, User
-from labeling.services import annotations, imports, projects, queues
+from labeling.services import annotations as answers
+from labeling.services import imports, projects, queues
 from tests import make
 from tests.labeling.exports.answering import answered
 from tests.labeling.exports.connections import wait_for_exports
@@ -82,12 +83,12 @@ def life_goes_on(project: Project, ann: User, ben: User) -> None:
     # Corrections, submits that are taken back, new answers, new prompts and candidates.
     first, second = Annotation.objects.filter(queue=write).order_by("pk")[:2]
     first.slot.refresh_from_db()
-    annotations.revise(first.slot, {"response": {"text": "Corrected."}}, lease=str(first.slot.lease), version=1, by=ann)
+    answers.revise(first.slot, {"response": {"text": "Corrected."}}, lease=str(first.slot.lease), version=1, by=ann)
     Annotation.objects.filter(pk=second.pk).update(undone_at=timezone.now())
     make.ranked(rank, ann, [["Answer 0 to 5"], ["Answer 1 to 5"]])
     newest = Annotation.objects.filter(queue=rank).latest("pk")
     newest.slot.refresh_from_db()
-    annotations.undo(newest.slot, lease=str(newest.slot.lease), by=ann)
+    answers.undo(newest.slot, lease=str(newest.slot.lease), by=ann)
     make.imported(project, 4, start=50, candidates=2)
     make.written(write, ben, "Late.")
     # Somebody withdraws, somebody leaves, the guidelines, the form and the project's words change.

@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from django.core.files.storage import default_storage
 from django.db import transaction
 from django.utils import timezone
 
 from labeling.errors import Conflict
-from labeling.exports import plans, stored
+from labeling.exports import plans, shards, stored
 from labeling.exports.models import Release, Shard
 from labeling.exports.services import building, releases
 from labeling.models import Project, User
@@ -143,7 +144,12 @@ def test_another_worker_goes_on_from_the_last_whole_shard(
 
     made: list[int] = []
     real = building._store
-    monkeypatch.setattr(building, "_store", lambda of, shard: (made.append(shard.number), real(of, shard)))
+
+    def store(of: Release, shard: shards.Made) -> None:
+        made.append(shard.number)
+        real(of, shard)
+
+    monkeypatch.setattr(building, "_store", store)
     assert releases.work() == 1
     assert made[0] == 2
     release.refresh_from_db()
@@ -252,14 +258,15 @@ def test_a_worker_that_was_silent_for_too_long_stores_nothing_more(
 def test_a_full_disk_is_said_and_leaves_nothing(
     project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    real: Any = stored.default_storage._save
+    storage: Any = default_storage
+    real = storage._save
 
     def full(name: str, content: Any) -> str:
         if "00002" in name:
             raise OSError(28, "No space left on device")
         return str(real(name, content))
 
-    monkeypatch.setattr(stored.default_storage._wrapped, "_save", full)
+    monkeypatch.setattr(storage._wrapped, "_save", full)
     release = asked(project)
     releases.work()
     assert "no room" in failed(release, tmp_path)

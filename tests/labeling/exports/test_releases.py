@@ -12,10 +12,11 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import datasets
 import pytest
 from django.utils import timezone
 
-from labeling.exports import choices, plans, stored, stream
+from labeling.exports import choices, manifests, plans, stored, stream
 from labeling.exports.code import _revision, code
 from labeling.exports.formats import FORMATS
 from labeling.exports.index import hash_of
@@ -23,7 +24,8 @@ from labeling.exports.models import Release, ReleaseContributor
 from labeling.exports.services import building, rebuilding, releases
 from labeling.importing.base import parse
 from labeling.models import Annotation, Event, Project, User
-from labeling.services import annotations, imports
+from labeling.services import annotations as answers
+from labeling.services import imports
 from tests import make, process
 from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, check_hashes, data, files, haiku, rows
@@ -194,7 +196,7 @@ def corrected(annotation: Annotation, text: str) -> Annotation:
     slot = annotation.slot
     slot.refresh_from_db()
     newest = slot.annotations.filter(undone_at=None).latest("version")
-    made, _ = annotations.revise(
+    made, _ = answers.revise(
         slot, {"response": {"text": text}}, lease=str(slot.lease), version=newest.version, by=annotation.annotator
     )
     return made
@@ -257,26 +259,40 @@ def test_what_goes_beside_the_rows(project: Project, monkeypatch: pytest.MonkeyP
         described.append([file["path"] for file in manifest["files"]])
         return f"# {manifest['title']}\n"
 
-    cards = SimpleNamespace(card=card, croissant=lambda manifest: json.dumps({"name": manifest["project"]["name"]}))
-    monkeypatch.setattr(type(FORMATS["sft"]), "beside", beside, raising=False)
-    monkeypatch.setitem(sys.modules, "labeling.exports.cards", cards)
-    monkeypatch.setattr(plans, "SHARD_PROMPTS", 12)
+    monkeypatch.setattr(type(FORMATS["sft"]), "beside", beside)
+    monkeypatch.setattr(manifests, "card", card)
+    monkeypatch.setattr(plans, "SHARD_PROMPTS", 11)
     release = built(project, "sft", "raw", title="Of haiku", splits={"train": 90, "test": 10})
     assert given == [{"train": "train-*.jsonl", "test": "test-00000.jsonl"}]
     assert release.manifest
     beside_rows = [file for file in release.manifest["files"] if not file["format"]]
     assert [(file["path"], file["rows"], file["split"]) for file in beside_rows] == [
         ("sft/info.json", 0, ""),
-        ("README.md", 0, ""),
         ("croissant.json", 0, ""),
+        ("README.md", 0, ""),
     ]
-    assert described[0][-1] == "sft/info.json"
-    assert [file["media_type"] for file in beside_rows][1:] == ["text/markdown; charset=utf-8", "application/json"]
+    assert described[0][-2:] == ["sft/info.json", "croissant.json"]
+    assert [file["media_type"] for file in beside_rows][1:] == ["application/json", "text/markdown; charset=utf-8"]
     check_hashes(release)
     stored_files = files(release)
     assert stored_files["README.md"] == b"# Of haiku\n"
     assert json.loads(stored_files["manifest.json"]) == release.manifest
     assert {file.differs for file in rebuilding.rebuild(release)} == {""}
+
+
+@pytest.mark.parametrize("kind", ["gzip", "parquet"])
+def test_its_card_has_datasets_load_every_format(project: Project, tmp_path: Path, kind: str) -> None:
+    release = built(project, *ALL, files=kind, splits=True)
+    assert release.manifest
+    folder = tmp_path / stored.name_of(release)
+    for name in ALL:
+        loaded = datasets.load_dataset(str(folder), name, cache_dir=str(tmp_path / "cache"))
+        assert list(loaded) == ["train", "validation", "test"]
+        (said,) = (one for one in release.manifest["formats"] if one["format"] == name)
+        assert sum(map(len, loaded.values())) == said["rows"]
+    described = json.loads(data(release, "croissant.json"))
+    assert {one["name"] for one in described["recordSet"]} == {"splits", *ALL}
+    assert data(release, "README.md").decode().count(release.manifest["files"][0]["sha256"]) == 1
 
 
 def test_webhooks_are_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import datasets
+import pandas
 import pytest
 from django.core.management import call_command
 
@@ -65,12 +66,15 @@ def project(ann: User) -> Project:
 
 
 def loaded(project: Project, folder: Path, **given: str) -> tuple[Any, list[dict[str, Any]]]:
-    """An export of the command as `datasets` has it, and its lines as they are."""
+    """An export of the command as `datasets` has it, and its lines as they are. Pandas reads the same."""
     out = folder / f"{'-'.join(given.values())}.jsonl"
     call_command("export", project.slug, out=str(out), **given)
     lines = [json.loads(line) for line in out.read_text("utf-8").splitlines()]
     found = datasets.load_dataset("json", data_files=str(out), split="train", cache_dir=str(folder / "cache"))
     assert [dict(row) for row in found] == lines
+    # Told not to guess: it would turn ids into numbers and texts into dates.
+    frame = pandas.read_json(out, lines=True, dtype=False, precise_float=True)
+    assert frame.to_dict("records") == lines
     return found, lines
 
 
@@ -169,7 +173,7 @@ def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
 
     from tests.labeling.exports import tiny
 
-    found, _ = loaded(project, tmp_path, format="reward", queue="rank")
+    found, lines = loaded(project, tmp_path, format="reward", queue="rank")
     tokenizer = tiny.tokenizer()
     config = tiny.model(len(tokenizer)).config
     config.num_labels = 1
@@ -180,9 +184,12 @@ def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
         processing_class=tokenizer,
     )
     assert len(steps_taken(trainer)) == 2
-    for row, reply in zip(list(trainer.train_dataset), REPLIES, strict=True):
-        assert tokenizer.decode(row["chosen_ids"]).rstrip("\n").endswith(f"{reply} (better)<|im_end|>")
-        assert tokenizer.decode(row["rejected_ids"]).rstrip("\n").endswith(f"{reply} (worse)<|im_end|>")
+    for row, line, reply in zip(list(trainer.train_dataset), lines, REPLIES, strict=True):
+        for side, ids, end in (("chosen", row["chosen_ids"], "better"), ("rejected", row["rejected_ids"], "worse")):
+            text = tokenizer.decode(ids)
+            # The whole conversation, each turn once, and at its end what was ranked.
+            assert text.rstrip("\n") == tokenizer.apply_chat_template(line[side], tokenize=False).rstrip("\n")
+            assert text.rstrip("\n").endswith(f"<|im_start|>assistant\n{reply} ({end})<|im_end|>")
 
 
 def test_plain_text_trains_and_the_response_begins_with_its_space(project: Project, tmp_path: Path) -> None:
@@ -323,6 +330,53 @@ def test_labels_train_and_neighbours_share_no_prompt(project: Project, tmp_path:
         other = tokenizer.decode(row["KL_completion_ids"]).rstrip("\n").removesuffix("<|im_end|>")
         assert other in own
         assert other.rpartition(" (")[0] != text.rpartition(" (")[0]
+
+
+def test_prompts_train_and_reach_the_rewards_with_their_metadata(project: Project, tmp_path: Path) -> None:
+    from trl.trainer.grpo_config import GRPOConfig
+    from trl.trainer.grpo_trainer import GRPOTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, lines = loaded(project, tmp_path, format="prompts")
+    tokenizer = tiny.tokenizer()
+    rewarded: list[tuple[list[dict[str, str]], dict[str, str]]] = []
+
+    def reward(prompts: list[Any], completions: list[Any], metadata: list[Any], **others: Any) -> list[float]:
+        rewarded.extend(zip(prompts, metadata, strict=True))
+        return [float(place) for place, _ in enumerate(completions)]
+
+    given = settings(tmp_path, per_device_train_batch_size=4, num_generations=2, max_completion_length=8)
+    del given["max_length"]
+    trainer = GRPOTrainer(
+        model=tiny.model(len(tokenizer)),
+        reward_funcs=reward,
+        args=GRPOConfig(**given),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    asked: list[str] = []
+    score = trainer._generate_and_score_completions
+
+    def watched(inputs: Any) -> Any:
+        batch = score(inputs)
+        for ids, mask in zip(batch["prompt_ids"], batch["prompt_mask"], strict=True):
+            asked.append(tokenizer.decode(ids[mask.bool()]))
+        # The loss lies on what the model made, and there is something of it in every row.
+        assert batch["completion_mask"].sum(dim=1).min() > 0
+        return batch
+
+    trainer._generate_and_score_completions = watched  # type: ignore[method-assign]
+    assert len(steps_taken(trainer)) == 2
+    # Two steps of two prompts each, with two responses: every prompt was asked twice, with its own metadata.
+    known = {line["metadata"]["prompt_id"]: line for line in lines}
+    assert sorted(metadata["prompt_id"] for _, metadata in rewarded) == sorted([*known, *known])
+    for prompt, metadata in rewarded:
+        assert {"prompt": prompt, "metadata": metadata} == known[metadata["prompt_id"]]
+    templates = [
+        tokenizer.apply_chat_template(line["prompt"], tokenize=False, add_generation_prompt=True) for line in lines
+    ]
+    assert sorted(asked) == sorted([*templates, *templates])
 
 
 def test_raw_and_prompts_load(project: Project, tmp_path: Path) -> None:

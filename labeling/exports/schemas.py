@@ -1,0 +1,99 @@
+"""What the columns of a file are called and hold, learnt from its rows: for dataset cards, Croissant and Parquet.
+
+A schema is plain JSON, so that a manifest can hold it: the name of a type (`string`, `bool`, `int64`, `float64`, `null`
+where nothing was ever seen, `date` where every text is one, `json` where rows differ in shape), a list of one schema,
+or a mapping of names to schemas.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from labeling.exports.checks import is_date
+from labeling.exports.records import Row
+
+Schema = Any  # str | list[Schema] | dict[str, Schema]; mypy follows no recursive alias through Mapping
+
+_BOTH = ({"int64", "float64"}, {"date", "string"})
+_NAMES: dict[type, str] = {str: "string", bool: "bool", int: "int64", float: "float64", type(None): "null"}
+
+
+def schema_of(rows: Iterable[Row]) -> dict[str, Schema]:
+    """The columns of these rows, in the order of the first one that has each. Looks at every row."""
+    columns = Columns()
+    for row in rows:
+        columns.see(row)
+    return columns.schema
+
+
+class Columns:
+    """Learns a schema from rows as they stream by. `schema` holds what was seen so far."""
+
+    def __init__(self, schema: dict[str, Schema] | None = None) -> None:
+        self.schema: dict[str, Schema] = schema or {}
+
+    def see(self, row: Row) -> None:
+        for name, value in row.items():
+            found = _schema(value)
+            known = self.schema.get(name, found)
+            self.schema[name] = found if known == found else _merged(known, found)
+
+
+def _schema(value: Any) -> Schema:
+    if isinstance(value, Mapping):
+        return {name: _schema(inner) for name, inner in value.items()}
+    if isinstance(value, (list, tuple)):
+        inner: Schema = "null"
+        for item in value:
+            found = _schema(item)
+            inner = found if inner == found else _merged(inner, found)
+        return [inner]
+    if isinstance(value, str) and is_date(value):
+        return "date"
+    return _NAMES[type(value)]
+
+
+def _merged(one: Schema, other: Schema) -> Schema:
+    """What holds both. A column of both whole and broken numbers is one of broken ones, as readers make it."""
+    if one == other or other == "null":
+        return one
+    if one == "null":
+        return other
+    if {str(one), str(other)} in _BOTH:
+        return "float64" if one in ("int64", "float64") else "string"
+    if isinstance(one, list) and isinstance(other, list):
+        return [_merged(one[0], other[0])]
+    if isinstance(one, dict) and isinstance(other, dict) and one.keys() == other.keys():
+        return {name: _merged(one[name], other[name]) for name in one}
+    # Such as messages of which some have tool calls: readers keep each as it is written.
+    return "json"
+
+
+def is_certain(schema: Schema) -> bool:
+    """Whether a card may name the types, because readers then give back what was written.
+
+    They do not where rows differ in shape, and where every text is a date: asked for text, Arrow reads the date first
+    and gives back `2024-01-01 00:00:00` without a word. Unasked, it gives a point in time, which nobody overlooks.
+    """
+    if isinstance(schema, Mapping):
+        return all(map(is_certain, schema.values()))
+    if isinstance(schema, list):
+        return is_certain(schema[0])
+    return schema not in ("json", "date")
+
+
+def as_features(schema: Mapping[str, Schema]) -> list[dict[str, Any]]:
+    """The schema as `dataset_info.features` of a dataset card spells it (`datasets.Features._to_yaml_list`)."""
+    return [{"name": name, **_feature(inner)} for name, inner in schema.items()]
+
+
+def _feature(schema: Schema) -> dict[str, Any]:
+    if isinstance(schema, Mapping):
+        return {"struct": as_features(schema)}
+    if isinstance(schema, list):
+        (inner,) = schema
+        if isinstance(inner, Mapping):
+            return {"list": as_features(inner)}
+        return {"list": inner if isinstance(inner, str) else _feature(inner)}
+    return {"dtype": schema}
