@@ -70,6 +70,22 @@ class Benchmark:
             raise Invalid(f"The benchmark has no text of {FEWEST} words or more, so there is nothing to compare with.")
         return cls(_sorted(found), read, ignored)
 
+    @property
+    def as_bytes(self) -> bytes:
+        """Its runs, eight bytes each with the lowest first, which `of_bytes` reads."""
+        import numpy
+
+        return numpy.frombuffer(self.known, dtype=numpy.uint64).astype("<u8").tobytes()
+
+    @classmethod
+    def of_bytes(cls, kept: bytes) -> Benchmark:
+        """A benchmark that was kept. How many texts it was made of is not known any more."""
+        import numpy
+
+        known = array("Q")
+        known.frombytes(numpy.frombuffer(kept, dtype="<u8").astype(numpy.uint64).tobytes())
+        return cls(known)
+
     def matches(self, texts: Iterable[str]) -> bool:
         """Whether one of these texts has a run of words, or the whole of a short text, in common with the benchmark."""
         import numpy

@@ -82,6 +82,7 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
             "rule": division.rule(plan.shares),
             "ratios": None if plan.shares == division.BY_TAG else plan.shares,
         },
+        "benchmark": plan.benchmark,
         "sources": _sources(plan, totals),
         "counts": {
             "prompts": totals.prompts,

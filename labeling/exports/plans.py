@@ -43,6 +43,8 @@ class Plan:
     files: str
     shard_prompts: int
     facts: Mapping[str, Any]
+    # The SHA-256 of the benchmark that is kept with the release; "" without one.
+    benchmark: str = ""
 
     @property
     def parts(self) -> tuple[str, ...]:
@@ -78,6 +80,7 @@ class Plan:
             "files": self.files,
             "shard_prompts": self.shard_prompts,
             "facts": dict(self.facts),
+            "benchmark": self.benchmark,
         }
 
 
@@ -95,6 +98,7 @@ def of(release: Release) -> Plan:
         files=asked["files"],
         shard_prompts=asked["shard_prompts"],
         facts=asked["facts"],
+        benchmark=asked["benchmark"],
     )
 
 

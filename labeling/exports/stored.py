@@ -19,6 +19,8 @@ from labeling.errors import NoRoom
 from labeling.exports.models import Release
 
 FOLDER = "releases"
+# Where the runs of words of a release's benchmark lie in it (labeling.exports.contamination).
+BENCHMARK = "index/benchmark"
 _CHUNK = 1024 * 1024
 
 logger = logging.getLogger(__name__)
@@ -37,7 +39,12 @@ def put(release: Release, path: str, local: Path) -> None:
 
 def put_text(release: Release, path: str, text: str) -> None:
     """Stores a text as a file of a release. Raises NoRoom."""
-    _save(name_of(release, path), ContentFile(text.encode()))
+    put_bytes(release, path, text.encode())
+
+
+def put_bytes(release: Release, path: str, data: bytes) -> None:
+    """Stores bytes as a file of a release. Raises NoRoom."""
+    _save(name_of(release, path), ContentFile(data))
 
 
 def _save(name: str, file: File[bytes]) -> None:

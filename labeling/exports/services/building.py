@@ -6,6 +6,7 @@ sees what the first one saw.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import tempfile
 import time
@@ -19,6 +20,7 @@ from django.db import connection, transaction
 from labeling.exports import examples, manifests, plans, shards, stored, tokens, totals
 from labeling.exports.cleaning import Tools
 from labeling.exports.code import code
+from labeling.exports.contamination import Benchmark
 from labeling.exports.models import Release, ReleaseContributor, Shard
 from labeling.exports.plans import Plan
 from labeling.models import WorkState
@@ -88,7 +90,18 @@ def making_of(own: examples.Connection, plan: Plan, release: Release, folder: Pa
     book = examples.Book(own, plan.scope(release, part_of))
     tokenizer = plan.choices[0].policies.tokenizer
     count = tokens.counter(settings.ANNOTATE_HOME / "models", tokenizer) if tokenizer else tokens.estimate
-    return shards.Making(book, plan, part_of, folder, Tools(count))
+    return shards.Making(book, plan, part_of, folder, Tools(count, _benchmark(release, plan)))
+
+
+def _benchmark(release: Release, plan: Plan) -> Benchmark | None:
+    """What the rows are compared with, where it was asked for. Raises OSError where it is not there as it was."""
+    if not plan.benchmark:
+        return None
+    with stored.opened(release, stored.BENCHMARK) as file:
+        kept = file.read()
+    if hashlib.sha256(kept).hexdigest() != plan.benchmark:
+        raise OSError("the benchmark of the release was changed in the storage")
+    return Benchmark.of_bytes(kept)
 
 
 def _standing(shard: Shard, plan: Plan) -> shards.Standing:
@@ -224,7 +237,7 @@ def _check_stored(release: Release, manifest: dict[str, Any]) -> None:
         if stored.size(release, file["path"]) != file["bytes"]:
             raise OSError(f"{file['path']} was stored and is not there as it was")
     for path in stored.paths(release):
-        if path not in known and not path.endswith(".tsv"):
+        if path not in known and path != stored.BENCHMARK and not path.endswith(".tsv"):
             stored.delete(release, path)
 
 

@@ -6,9 +6,11 @@ goes on from them. One that fails or is called off keeps its number, and nothing
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +20,7 @@ from django.utils import timezone
 
 from labeling.errors import Conflict, DomainError, Fault, Invalid
 from labeling.exports import plans, stored
+from labeling.exports.contamination import Benchmark
 from labeling.exports.models import Release, Shard
 from labeling.exports.services import building
 from labeling.models import Project, Prompt, User, WorkState
@@ -42,16 +45,19 @@ def ask(
     splits: Any = None,
     files: Any = None,
     title: Any = "",
+    benchmark: Benchmark | None = None,
     by: User,
 ) -> Release:
     """Asks for a release of what stands at this moment. A worker builds it.
 
     `formats` are names; `filters` the settings of an export; `splits` true for the usual parts, or their shares;
-    `files` a name of `labeling.exports.files.KINDS`. Raises Invalid with a path for each mistake, or Conflict when many
-    wait already.
+    `files` a name of `labeling.exports.files.KINDS`; rows that have words in common with `benchmark` are left out.
+    Raises Invalid with a path for each mistake, or Conflict when many wait already.
     """
     plan = plans.parse(project, formats=formats, filters=filters, divided=splits, files=files)
     named = _title(title)
+    runs = benchmark.as_bytes if benchmark else b""
+    plan = replace(plan, benchmark=hashlib.sha256(runs).hexdigest() if runs else "")
     with transaction.atomic():
         # Imports add prompts under this lock, a batch at a time: none of an older number comes later.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
@@ -68,7 +74,11 @@ def ask(
             cutoff=_now(),
             last_prompt=Prompt.objects.filter(project=project).aggregate(last=Max("pk"))["last"] or 0,
             in_background=True,
+            has_files=bool(runs),
         )
+        if runs:
+            # Whoever builds it, now or later, compares with the same.
+            stored.put_bytes(release, stored.BENCHMARK, runs)
         asked = {name: release.asked[name] for name in ("formats", "splits", "files")}
         events.record("release.asked", release, by=by, project=project, number=release.number, **asked)
     return release

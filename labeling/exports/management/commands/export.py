@@ -50,7 +50,7 @@ class Command(BaseCommand):
         given = {name: options[name] for name in choices.NAMES if options[name]}
         try:
             choice = choices.parse(found, given)
-            tools = Tools(_count(choice.policies.tokenizer), _benchmark(benchmark))
+            tools = Tools(_count(choice.policies.tokenizer), benchmark_in(benchmark))
             with closing(stream.Export(choice, tools=tools)) as export, _destination(out) as target:
                 for chunk in export:
                     target.write(chunk)
@@ -70,7 +70,8 @@ def _count(tokenizer: str) -> tokens.Count:
     return tokens.counter(settings.ANNOTATE_HOME / "models", tokenizer) if tokenizer else tokens.estimate
 
 
-def _benchmark(name: str) -> Benchmark | None:
+def benchmark_in(name: str) -> Benchmark | None:
+    """The benchmark in a file, None without one. Raises CommandError and Invalid."""
     if not name:
         return None
     try:

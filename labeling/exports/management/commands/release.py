@@ -12,6 +12,7 @@ from labeling.exports import division
 from labeling.exports.choices import NAMES
 from labeling.exports.files import KINDS
 from labeling.exports.formats import FORMATS
+from labeling.exports.management.commands.export import benchmark_in
 from labeling.exports.models import Release
 from labeling.exports.plans import NOT_FILTERS
 from labeling.exports.policies import Split
@@ -36,6 +37,9 @@ class Command(BaseCommand):
         for setting in SETTINGS:
             if setting.name not in NOT_FILTERS:
                 parser.add_argument(setting.option, dest=setting.name, default="", metavar="VALUE", help=setting.title)
+        parser.add_argument(
+            "--benchmark", default="", metavar="FILE", help="leave out rows that share 13 words in a row with this file"
+        )
         parser.add_argument("--splits", default="", metavar="S", help="yes, tags, or such as train=90,test=10")
         parser.add_argument("--files", default="jsonl", metavar="KIND", help=f"one of: {', '.join(KINDS)}")
         parser.add_argument("--title", default="", help="a line that says what it is for")
@@ -52,6 +56,7 @@ class Command(BaseCommand):
                 splits=_shares(options["splits"]),
                 files=options["files"],
                 title=options["title"],
+                benchmark=benchmark_in(options["benchmark"]),
                 by=user,
             )
         except DomainError as error:

@@ -1,0 +1,123 @@
+"""What settings do in releases: rows are cleaned over all shards, whoever makes them, and tags divide them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.utils import timezone
+
+from labeling.exports import plans, stored
+from labeling.exports.contamination import Benchmark
+from labeling.exports.models import Release, Shard
+from labeling.exports.services import building, rebuilding, releases
+from labeling.importing.base import parse
+from labeling.models import Project, User
+from labeling.services import background, imports
+from tests import make
+from tests.labeling.exports.connections import wait_for_exports
+from tests.labeling.exports.releasing import asked, built, check_hashes, rows
+from tests.labeling.exports.test_release_disturbed import Broken, breaking_at
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.fixture(autouse=True)
+def small_shards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
+    settings.MEDIA_ROOT = str(tmp_path)
+    monkeypatch.setattr(plans, "SHARD_PROMPTS", 2)
+    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
+    yield
+    wait_for_exports(0)
+
+
+@pytest.fixture
+def ann() -> User:
+    return make.person("ann")
+
+
+@pytest.fixture
+def project(ann: User) -> Project:
+    """Nine prompts, of which every third asks the same, and a response to each."""
+    made = make.project(annotators=[ann], slug="haiku")
+    asks = ["Why is the sky blue?" if n % 3 == 0 else f"Question {n}?" for n in range(9)]
+    tags = {7: ["validation"], 8: ["test"]}
+    given = [parse({"prompt": text, "external_id": str(n), "tags": tags.get(n, [])}, n) for n, text in enumerate(asks)]
+    imports.import_lines(made, given, source="jsonl", by=make.manager(made))
+    queue = make.queue(made, slug="write")
+    for n in range(9):
+        make.written(queue, ann, "Because." if n % 3 == 0 else f"Response {n} ends <|im_end|> here.")
+    return made
+
+
+def removed(release: Release, name: str = "sft") -> dict[str, int]:
+    assert release.manifest
+    (of,) = (one for one in release.manifest["formats"] if one["format"] == name)
+    return {one["rule"]: one["count"] for one in of["removed"]}
+
+
+def texts(release: Release, split: str = "") -> list[str]:
+    return [row["messages"][-1]["content"] for row in rows(release, "sft", split)]
+
+
+def test_the_same_texts_stand_once_in_all_shards(project: Project) -> None:
+    release = built(project, "sft", "raw", filters={"dedupe": "rows"})
+    assert texts(release).count("Because.") == 1
+    assert removed(release) == {"repeated": 2}
+    assert len(rows(release, "raw")) == 9, "it shows what is stored"
+    assert {file.differs for file in rebuilding.rebuild(release)} == {""}
+
+
+def test_another_worker_knows_what_the_first_one_wrote(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    usual = built(project, "sft", "prompts", filters={"dedupe": "rows", "control_tokens": "escape"})
+    release = asked(project, "sft", "prompts", filters={"dedupe": "rows", "control_tokens": "escape"})
+    with monkeypatch.context() as patch:
+        breaking_at(patch, 2, Broken())
+        taken = background.take(Release)
+        assert taken
+        with pytest.raises(Broken):
+            building.build(taken)
+    assert Shard.objects.filter(release=release).count() == 2
+    Release.objects.filter(pk=release.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
+    releases.reclaim()
+    assert releases.work() == 1
+    release.refresh_from_db()
+    check_hashes(release)
+    assert (texts(release), removed(release)) == (texts(usual), {"repeated": 2})
+    assert release.manifest
+    assert usual.manifest
+    assert release.manifest["formats"] == usual.manifest["formats"], "warnings and columns, too"
+
+
+def test_tags_divide_a_release_and_settings_hold_for_it(project: Project) -> None:
+    release = built(project, "sft", splits="tags", filters={"max_tokens": "40", "control_tokens": "escape"})
+    assert texts(release, "test") == ["Response 8 ends < |im_end|> here."]
+    assert texts(release, "train").count("Because.") == 3
+    assert all("<|im_end|>" not in text for text in texts(release, "train"))
+
+
+def test_rows_in_a_benchmark_are_left_out_however_often_it_is_built(project: Project, tmp_path: Path) -> None:
+    known = tmp_path / "known.txt"
+    known.write_text("Why is the sky blue?\n")
+    call_command("release", "haiku", formats="sft", benchmark=str(known), wait=True)
+    release = Release.objects.get()
+    assert (removed(release), len(texts(release))) == ({"benchmark": 3}, 6)
+    assert release.manifest
+    assert len(release.manifest["benchmark"]) == 64
+    known.unlink()
+    assert {file.differs for file in rebuilding.rebuild(release)} == {""}
+    stored.put_bytes(release, stored.BENCHMARK, b"8 bytes.")
+    with pytest.raises(OSError, match="was changed"):
+        list(rebuilding.rebuild(release))
+
+
+def test_a_kept_benchmark_knows_the_same() -> None:
+    one = Benchmark.read(["Why is the sky blue?", "How warm is the sea in May?"])
+    again = Benchmark.of_bytes(one.as_bytes)
+    assert again.known == one.known
+    assert again.matches(["why is the SKY blue"])
+    assert not again.matches(["why is the sea blue"])
