@@ -69,8 +69,8 @@ def test_every_setting_can_be_given(
     assert "1 labelled true, 1 labelled false." in capsys.readouterr().err
     call_command("export", "haiku", format="sft", style="standard", out=out)
     assert [json.loads(line)["text"] for line in Path(out).read_text().splitlines()] == [
+        "Question 7? Edited.",  # it leads, for its candidates
         "Question 0? Mine.",
-        "Question 7? Edited.",
     ]
 
 
