@@ -40,6 +40,7 @@ VARIABLES = {
     "GENERATION_CODE_FROM": "models that may run code that came with them, by name, separated by commas",
     "GENERATION_ENDPOINTS": "endpoints that generators may use, as name=https://address/v1, separated by commas",
     "IMPORT_MAX_MB": "how many megabytes a file of prompts may have that is stored for a worker",
+    "WEBHOOKS_TO": "hosts and networks inside that webhooks may be sent to besides public addresses, with commas",
     "ANNOTATE_HOME": "folder of everything that is kept outside the database",
     "ANNOTATE_STATIC": "folder that collectstatic fills and the web server serves",
     "ANNOTATE_DEMO": "0 leaves the demo project out of the first local start",
