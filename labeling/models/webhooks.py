@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import uuid
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -65,7 +66,12 @@ class Webhook(models.Model):
         indexes: ClassVar = [models.Index(fields=["project", "id"], name="webhook_by_project")]
 
     def __str__(self) -> str:
-        return self.url
+        return f"webhook {self.pk} to {self.host}"
+
+    @property
+    def host(self) -> str:
+        """The host, which may be told: the rest of an address is often a key."""
+        return urlsplit(self.url).netloc
 
 
 class DeliveryState(models.TextChoices):

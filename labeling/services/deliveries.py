@@ -196,9 +196,8 @@ def claim(token: uuid.UUID, free: int, free_failing: int) -> list[Delivery]:
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
         found = [row[0] for row in cursor.fetchall()]
-    return (
-        list(Delivery.objects.filter(pk__in=found).select_related("webhook__project").order_by("pk")) if found else []
-    )
+    rows = Delivery.objects.select_related("webhook").order_by("pk")
+    return list(rows.filter(pk__in=found)) if found else []
 
 
 @transaction.atomic

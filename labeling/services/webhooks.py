@@ -106,11 +106,6 @@ def _wrong(path: str, message: str) -> Invalid:
     return Invalid("The webhook cannot be like this.", errors=[Fault(path, message)])
 
 
-def host_of(webhook: Webhook) -> str:
-    """The host, which may be told: the rest of an address is often a key."""
-    return urlsplit(webhook.url).netloc
-
-
 @transaction.atomic
 def create(project: Project, *, url: Any, types: Any, description: Any = "", by: User) -> tuple[Webhook, str]:
     """A new webhook, and its secret, which is shown this once. Raises Invalid, or Conflict for one too many."""
@@ -119,7 +114,7 @@ def create(project: Project, *, url: Any, types: Any, description: Any = "", by:
     if Webhook.objects.filter(project=project).count() >= MOST:
         raise Conflict(f"A project has at most {MOST} webhooks. Delete one that nobody needs.")
     webhook = Webhook.objects.create(project=project, secret=new_secret(), **fields)
-    events.record("webhook.created", webhook, by=by, project=project, host=host_of(webhook), types=webhook.types)
+    events.record("webhook.created", webhook, by=by, project=project, host=webhook.host, types=webhook.types)
     return webhook, webhook.secret
 
 
@@ -158,7 +153,7 @@ def change(
 def delete(webhook: Webhook, *, by: User) -> None:
     """Takes a webhook away with its deliveries; what waits is not sent any more."""
     webhook = _locked(webhook)
-    events.record("webhook.deleted", webhook, by=by, project=webhook.project, host=host_of(webhook))
+    events.record("webhook.deleted", webhook, by=by, project=webhook.project, host=webhook.host)
     webhook.delete()
 
 
@@ -195,14 +190,10 @@ def send_again(delivery: Delivery, *, by: User) -> Delivery:
     if delivery.state == DeliveryState.SENDING:
         raise Conflict("This message is being sent at this moment.")
     delivery.webhook = webhook
-    delivery.state, delivery.due_at, delivery.tries, delivery.finished_at = (
-        DeliveryState.PENDING,
-        timezone.now(),
-        0,
-        None,
-    )
+    delivery.state, delivery.due_at = DeliveryState.PENDING, timezone.now()
+    delivery.tries, delivery.finished_at = 0, None
     delivery.save(update_fields=["state", "due_at", "tries", "finished_at"])
-    events.record("delivery.repeated", delivery, by=by, project=webhook.project, webhook=webhook.pk)
+    events.record("webhook.sent_again", webhook, by=by, project=webhook.project, delivery=delivery.pk)
     return delivery
 
 

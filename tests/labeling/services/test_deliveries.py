@@ -215,7 +215,7 @@ class TestTryingAgain:
         deliveries.work()
         assert [got.id for got in receiver.got] == [delivery.message_id] * 2
         assert again(delivery).state == "delivered"
-        assert Event.objects.get(verb="delivery.repeated").target_id == delivery.pk
+        assert Event.objects.get(verb="webhook.sent_again").data == {"delivery": delivery.pk}
 
 
 class TestSwitchingOff:
