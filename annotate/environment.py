@@ -46,6 +46,7 @@ VARIABLES = {
     "FILES_PREFIX": "folder within the bucket",
     "FILES_ACCESS_KEY": "name of the key for the bucket; without it the machine's own role is used",
     "FILES_SECRET_KEY": "the key itself",
+    "WEBHOOKS_TO": "hosts and networks inside that webhooks may be sent to besides public addresses, with commas",
     "ANNOTATE_HOME": "folder of everything that is kept outside the database",
     "ANNOTATE_STATIC": "folder that collectstatic fills and the web server serves",
     "ANNOTATE_DEMO": "0 leaves the demo project out of the first local start",

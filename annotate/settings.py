@@ -8,6 +8,7 @@ from psycopg.conninfo import conninfo_to_dict
 
 from annotate import files
 from annotate.environment import ROOT, Environment, home
+from labeling import outgoing
 from workers.backends import endpoints
 from workers.backends.base import GeneratorError
 from workers.schedule import BEAT_SCHEDULE
@@ -160,6 +161,12 @@ except GeneratorError as error:
     env.refuse("GENERATION_ENDPOINTS", " ".join(error.errors.values()) or str(error))
 # How large a file of prompts may be that is stored for a worker. One that is read as it comes in has no bound.
 IMPORT_MAX_MB = env.whole("IMPORT_MAX_MB", 4096, least=1, most=1_000_000)
+# What webhooks may reach besides public addresses.
+WEBHOOKS_TO = outgoing.Reach()
+try:
+    WEBHOOKS_TO = outgoing.read_reach(env.names("WEBHOOKS_TO"))
+except ValueError as error:
+    env.refuse("WEBHOOKS_TO", f"{error}.")
 
 # --- Django ----------------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [

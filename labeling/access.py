@@ -15,6 +15,7 @@ from labeling.errors import NotAllowed, NotFound
 from labeling.models import (
     Annotation,
     ApiToken,
+    Delivery,
     DuplicateGroup,
     FormVersion,
     Membership,
@@ -26,6 +27,7 @@ from labeling.models import (
     Slot,
     Task,
     User,
+    Webhook,
 )
 from labeling.prepared import Statement
 
@@ -176,6 +178,24 @@ def get_membership(user: Person, slug: str, membership_id: int) -> Membership:
     found = Membership.objects.select_related("user").filter(project=project, pk=membership_id).first()
     if found is None:
         raise NotFound("There is no such member.")
+    return found
+
+
+def get_webhook(user: Person, slug: str, webhook_id: int) -> Webhook:
+    """A webhook of a project, for its managers."""
+    project = get_project(user, slug, least=Role.MANAGER)
+    found = Webhook.objects.select_related("project").filter(project=project, pk=webhook_id).first()
+    if found is None:
+        raise NotFound("There is no such webhook.")
+    return found
+
+
+def get_delivery(user: Person, slug: str, webhook_id: int, delivery_id: int) -> Delivery:
+    """A message for a webhook, for the managers of its project."""
+    webhook = get_webhook(user, slug, webhook_id)
+    found = Delivery.objects.select_related("webhook__project").filter(webhook=webhook, pk=delivery_id).first()
+    if found is None:
+        raise NotFound("There is no such delivery. What is over is kept for 30 days.")
     return found
 
 

@@ -17,10 +17,22 @@ from labeling.errors import DomainError
 from labeling.importing import SOURCES
 from labeling.importing.base import LineError
 from labeling.importing.strict import decode
-from labeling.models import Membership, OpenTo, Ordering, Project, Queue, QueuePerson, QueueState, Role, SkipReason
+from labeling.models import (
+    EventType,
+    Membership,
+    OpenTo,
+    Ordering,
+    Project,
+    Queue,
+    QueuePerson,
+    QueueState,
+    Role,
+    SkipReason,
+)
 from labeling.questions import PRESETS
 from labeling.services.projects import MAX_GUIDELINES
 from labeling.services.queue_settings import DAYS, MAX_LEASE_MINUTES, MAX_OVERLAP, SETTINGS
+from labeling.services.webhooks import MAX_DESCRIPTION, MAX_URL
 from labeling.text import typed_number
 
 OWN_FORM = "own"
@@ -144,6 +156,20 @@ class BatchForm(forms.Form):
     priority = forms.IntegerField(label="Adds to their priority")
 
 
+class WebhookForm(forms.Form):
+    """Where a webhook goes, and what it is told of."""
+
+    url = forms.CharField(
+        max_length=MAX_URL,
+        label="Address",
+        widget=forms.URLInput(attrs={"placeholder": "https://…", "autocomplete": "off", "spellcheck": "false"}),
+    )
+    types = forms.MultipleChoiceField(
+        choices=EventType.choices, widget=forms.CheckboxSelectMultiple, label="What it is told of"
+    )
+    description = forms.CharField(max_length=MAX_DESCRIPTION, required=False, help_text="Whose it is, for the others.")
+
+
 class EventFilter(forms.Form):
     """What the log is narrowed down to."""
 
@@ -161,6 +187,7 @@ class EventFilter(forms.Form):
             ("slot", "Tasks taken, skipped, released"),
             ("annotation", "Annotations"),
             ("release", "Releases"),
+            ("webhook", "Webhooks"),
         ],
     )
     who = forms.CharField(required=False, max_length=254, label="By (e-mail)")

@@ -18,6 +18,7 @@ from labeling.views import (
     prompts,
     queue_live,
     queues,
+    webhooks,
 )
 
 urlpatterns = [
@@ -70,6 +71,14 @@ urlpatterns = [
     path("projects/<slug:slug>/forms/preview/", form_preview.preview, name="form-preview"),
     path(
         "projects/<slug:slug>/queues/<int:queue_id>/slots/<int:slot_id>/release/", queues.release, name="slot-release"
+    ),
+    path("projects/<slug:slug>/webhooks/", webhooks.index, name="webhooks"),
+    path("projects/<slug:slug>/webhooks/<int:webhook_id>/", webhooks.detail, name="webhook"),
+    path("projects/<slug:slug>/webhooks/<int:webhook_id>/act/", webhooks.act, name="webhook-act"),
+    path(
+        "projects/<slug:slug>/webhooks/<int:webhook_id>/deliveries/<int:delivery_id>/again/",
+        webhooks.send_again,
+        name="delivery-again",
     ),
     path("projects/<slug:slug>/events/", projects.event_log, name="events"),
 ]

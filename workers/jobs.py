@@ -12,7 +12,7 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from labeling.exports.services import releases
-from labeling.services import claims, duplicates, imports, seats
+from labeling.services import claims, deliveries, duplicates, imports, seats
 from workers.schedule import TICK_SECONDS
 from workers.services import generations, planning
 
@@ -45,6 +45,7 @@ def tick() -> None:
     imports.reclaim()
     duplicates.reclaim()
     releases.reclaim()
+    deliveries.reclaim()
     for group in generations.groups_waiting():
         _ring(generate, queue_of(group), group)
     for is_waiting, job in (
@@ -52,6 +53,7 @@ def tick() -> None:
         (duplicates.is_waiting, find_duplicates),
         (seats.is_unfinished, follow_settings),
         (releases.is_waiting, build_releases),
+        (deliveries.is_waiting, send_webhooks),
     ):
         if is_waiting():
             _ring(job, settings.CELERY_TASK_DEFAULT_QUEUE)
@@ -112,10 +114,17 @@ def follow_settings() -> None:
     seats.follow_all(seconds=FOLLOW_SECONDS)
 
 
+@shared_task(name="workers.jobs.send_webhooks", ignore_result=True)
+def send_webhooks() -> int:
+    """Sends what is due in the outbox of the webhooks. Returns how many tries it made."""
+    return deliveries.work(should_stop=_stopping.is_set)
+
+
 @shared_task(name="workers.jobs.tidy", ignore_result=True)
 def tidy() -> None:
     """Takes away what nobody needs any more."""
     claims.forget_openings()
+    deliveries.forget_old()
 
 
 def reset_worker() -> None:

@@ -14,9 +14,11 @@ from labeling.api import (
     slots,
     tasks,
     tokens,
+    webhooks,
 )
 
 _project = "projects/<slug:slug>/"
+_webhook = f"{_project}webhooks/<int:webhook_id>/"
 
 urlpatterns: list[URLPattern | URLResolver] = [
     path("tokens/", tokens.Tokens.as_view(), name="api-tokens"),
@@ -33,6 +35,12 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_project}duplicates/search/", duplicates.DuplicateSearches.as_view(), name="api-duplicate-search"),
     path(f"{_project}duplicates/search/cancel/", duplicates.CancelSearch.as_view(), name="api-duplicate-search-cancel"),
     path(f"{_project}duplicates/<int:group_id>/judge/", duplicates.JudgeGroup.as_view(), name="api-duplicates-judge"),
+    path(f"{_project}webhooks/", webhooks.Webhooks.as_view(), name="api-webhooks"),
+    path(_webhook, webhooks.WebhookDetail.as_view(), name="api-webhook"),
+    path(f"{_webhook}rotate/", webhooks.RotateSecret.as_view(), name="api-webhook-rotate"),
+    path(f"{_webhook}test/", webhooks.TestWebhook.as_view(), name="api-webhook-test"),
+    path(f"{_webhook}deliveries/", webhooks.Deliveries.as_view(), name="api-deliveries"),
+    path(f"{_webhook}deliveries/<int:delivery_id>/again/", webhooks.SendAgain.as_view(), name="api-delivery-again"),
     path(f"{_project}queues/", queues.Queues.as_view(), name="api-queues"),
     path(f"{_project}annotations/", annotations.Annotations.as_view(), name="api-annotations"),
     path("form-presets/", forms.FormPresets.as_view(), name="api-form-presets"),

@@ -25,6 +25,7 @@ from labeling.models.queues import (
     Task,
     TaskState,
 )
+from labeling.models.webhooks import Delivery, DeliveryState, EventType, Webhook, WebhookState
 
 __all__ = [
     "Annotation",
@@ -33,11 +34,14 @@ __all__ = [
     "Bookmark",
     "Candidate",
     "CandidateOrigin",
+    "Delivery",
+    "DeliveryState",
     "Draft",
     "DuplicateGroup",
     "DuplicateMember",
     "DuplicateSearch",
     "Event",
+    "EventType",
     "FormVersion",
     "GroupKind",
     "GroupState",
@@ -63,6 +67,8 @@ __all__ = [
     "Task",
     "TaskState",
     "User",
+    "Webhook",
+    "WebhookState",
     "Work",
     "WorkState",
 ]

@@ -16,7 +16,7 @@ from datetime import timedelta
 from typing import Any, TypeVar
 
 from django.db import Error, connection, transaction
-from django.db.models import F
+from django.db.models import F, Model
 from django.utils import timezone
 
 from labeling.models import Work, WorkState
@@ -52,11 +52,16 @@ def is_waiting(kind: type[W]) -> bool:
     return rows.filter(state=WorkState.WAITING).exists() and not alive.exists()
 
 
+def wait_turn(kind: type[Model]) -> None:
+    """One at a time takes up work of this kind, until its transaction ends: each sees what the last one took."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_NAMESPACE, kind._meta.db_table])
+
+
 @transaction.atomic
 def take(kind: type[W]) -> W | None:
     """The work that waited longest, claimed; None where there is none, or another worker has some in hand."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(%s, hashtext(%s))", [_NAMESPACE, kind._meta.db_table])
+    wait_turn(kind)
     if not is_waiting(kind):
         return None
     rows = kind._default_manager.select_for_update(of=("self",), no_key=True, skip_locked=True)

@@ -15,7 +15,7 @@ from django.db.models import Q, QuerySet
 
 from labeling.errors import Conflict
 from labeling.models import Project, Prompt, Queue, QueueState, Task
-from labeling.services import claims, events, locks, slots
+from labeling.services import claims, events, locks, slots, webhooks
 
 STEP = 2000  # tasks, or prompts
 PATIENCE = 1.5  # seconds that a request gives to it before a worker goes on
@@ -158,15 +158,20 @@ SELECT id FROM (
 ) ranked WHERE nth <= surplus
 """
 
-_SETTLE_TASKS = """
-UPDATE labeling_task t SET state = settled.state FROM (
-    SELECT id, CASE
-        WHEN EXISTS (SELECT 1 FROM labeling_slot s WHERE s.task_id = task.id AND s.state IN ('open', 'leased'))
-        THEN 'open' ELSE 'done' END AS state
-    FROM labeling_task task WHERE id = ANY(%(tasks)s)
-) settled
-WHERE settled.id = t.id AND t.state <> 'retired' AND t.state <> settled.state
-"""
+_SETTLE_TASKS = f"""
+WITH changed AS (
+    UPDATE labeling_task t SET state = settled.state FROM (
+        SELECT id, CASE
+            WHEN EXISTS (SELECT 1 FROM labeling_slot s WHERE s.task_id = task.id AND s.state IN ('open', 'leased'))
+            THEN 'open' ELSE 'done' END AS state
+        FROM labeling_task task WHERE id = ANY(%(tasks)s)
+    ) settled
+    WHERE settled.id = t.id AND t.state <> 'retired' AND t.state <> settled.state
+    RETURNING t.id, t.queue_id, t.prompt_id, t.state
+), done AS MATERIALIZED (
+    SELECT id, queue_id, prompt_id, gen_random_uuid() AS message FROM changed WHERE state = 'done'
+) {webhooks.TASKS_COMPLETED}
+"""  # noqa: S608 - our own constant
 
 # Priority and place as the queue, the prompt and its batch say now, of seats that may yet be given out.
 _PLACE_SEATS = f"""

@@ -27,7 +27,7 @@ from labeling.models import (
 )
 from labeling.models.queues import SlotQuerySet
 from labeling.prepared import Statement
-from labeling.services import claims, events, locks
+from labeling.services import claims, events, locks, webhooks
 from labeling.services.queue_settings import is_within_hours
 
 _MINE = Statement(
@@ -51,12 +51,16 @@ _LOCKED = Statement(
     form=FormVersion,
     guidelines=GuidelinesVersion,
 )
+# Whoever listens for it is told in the same statement: a submit asks the database nothing more than without webhooks.
 _SETTLE = Statement(
-    """
-    UPDATE labeling_task SET state = 'done'
-    WHERE id = %(task)s AND state = 'open' AND NOT EXISTS (
-        SELECT 1 FROM labeling_slot slot WHERE slot.task_id = %(task)s AND slot.state IN ('open', 'leased'))
-    """
+    f"""
+    WITH done AS (
+        UPDATE labeling_task SET state = 'done'
+        WHERE id = %(task)s AND state = 'open' AND NOT EXISTS (
+            SELECT 1 FROM labeling_slot slot WHERE slot.task_id = %(task)s AND slot.state IN ('open', 'leased'))
+        RETURNING id, queue_id, prompt_id, gen_random_uuid() AS message
+    ) {webhooks.TASKS_COMPLETED}
+    """  # noqa: S608 - our own constant
 )
 
 
@@ -225,8 +229,8 @@ def close_seats(slot_ids: list[int]) -> list[dict[str, Any]]:
 
 
 def settle_task(task_id: int) -> None:
-    """Marks a task done when no seat of it is open or held any more. Call it with the task's row locked before: two
-    last submits at once must see each other.
+    """Marks a task done when no seat of it is open or held any more, and puts that into the outbox of the webhooks that
+    listen for it. Call it with the task's row locked before: two last submits at once must see each other.
     """
     _SETTLE.run(task=task_id)
 

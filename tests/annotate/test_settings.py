@@ -63,6 +63,8 @@ def test_a_refusal_stops_the_program() -> None:
         ("SECRET_KEY_FILE", "/nowhere", "cannot read /nowhere"),
         ("GENERATION_ENDPOINTS", "https://api.openai.com/v1", "entry 1 is not NAME=URL"),
         ("GENERATION_MODELS", "0", "must be a whole number from 1"),
+        ("WEBHOOKS_TO", "hooks.intranet, *.intranet", r"'\*.intranet' is neither a host"),
+        ("WEBHOOKS_TO", "10.1.0.1/16", "is neither a host"),
     ],
 )
 def test_it_refuses(name: str, value: str, why: str) -> None:
@@ -80,6 +82,10 @@ def test_a_loopback_database_may_have_any_password() -> None:
 def test_endpoints_and_their_keys_may_have_any_name() -> None:
     keys = {"GENERATION_KEY_VLLM": "sk-1", "GENERATION_KEY_OPENAI_FILE": "/run/secrets/openai"}
     assert start(GENERATION_ENDPOINTS="vllm=http://vllm:8000/v1, openai=https://api.openai.com/v1", **keys) == ""
+
+
+def test_webhooks_may_be_let_into_the_own_network() -> None:
+    assert start(WEBHOOKS_TO="hooks.intranet, hooks.intranet:8080, 10.1.0.0/16, fd00::/8, 192.168.1.7") == ""
 
 
 def test_debug_does_without_names_and_strong_keys() -> None:

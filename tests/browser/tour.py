@@ -7,6 +7,7 @@ otherwise see each page at least once.
 
 import io
 import os
+import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
@@ -18,11 +19,13 @@ from annotate.urls import urlpatterns
 from labeling.importing import Rejected
 from labeling.importing.base import parse
 from labeling.models import Membership, Project, PromptImport, Queue, Role, User
+from labeling.outgoing import Answer
 from labeling.questions import PRESETS, QUESTION_TYPES
 from labeling.selectors import slots as slot_reads
 from labeling.services import (
     annotations,
     batch_priorities,
+    deliveries,
     drafts,
     duplicates,
     imports,
@@ -32,6 +35,7 @@ from labeling.services import (
     skips,
     slots,
     tasks,
+    webhooks,
 )
 from tests import make
 from tests.browser.conftest import Visitor, let_in, person
@@ -83,6 +87,12 @@ def _wrong_password(page: Page) -> None:
     page.get_by_label("Password").fill("wrong")
     page.get_by_role("button", name="Log in").click()
     page.get_by_role("alert").wait_for()
+
+
+def _new_secret(page: Page) -> None:
+    page.once("dialog", lambda dialog: dialog.accept())
+    page.get_by_role("button", name="Make a new secret").click()
+    page.get_by_role("heading", name="The secret is changed").wait_for()
 
 
 def _lose_the_session(page: Page) -> None:
@@ -171,6 +181,12 @@ STOPS = [
     Stop("queue-skips", MANAGER, "for one reason", query="?reason=other"),
     Stop("queue-skips", MANAGER, "when there are none", at={"queue_id": "shared"}),
     Stop("queue-form", MANAGER),
+    Stop("webhooks", MANAGER),
+    Stop("webhooks", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("webhooks", MANAGER, "when there are none", at={"slug": "new_slug"}),
+    Stop("webhook", MANAGER, "with everything open", _open_all),
+    Stop("webhook", MANAGER, "when it was switched off", at={"webhook_id": "dead_webhook"}),
+    Stop("webhook", MANAGER, "with a new secret", _new_secret),
     Stop("events", MANAGER),
     Stop("generators", MANAGER),
     Stop("generators", MANAGER, "when there are none", at={"slug": "new_slug"}),
@@ -202,6 +218,7 @@ NO_PAGES = {
     *("logout", "token-create", "token-revoke", "label-submit", "label-skip", "label-leave", "label-preview"),
     *("member-invite", "member-remove", "import-rejected", "slot-release", "generator-act"),
     *("generation-mark", "regenerate"),
+    *("webhook-act", "delivery-again"),
     *("task-act", "import-cancel", "duplicates-cancel", "duplicates-judge"),
 }
 
@@ -296,6 +313,8 @@ def build() -> World:
         "candidate_id": 1,
         "membership_id": invited.pk,
     }
+    webhook, dead_webhook = _webhooks(project, mira)
+    places |= {"webhook_id": webhook, "dead_webhook": dead_webhook}
     places |= {"waiting_import": waiting.pk, "group_id": project.duplicate_groups.earliest("pk").pk}
     return World({user.name.lower(): user for user in (mira, rita, ann, ben, newcomer)}, places)
 
@@ -335,6 +354,24 @@ def _shared(project: Project, manager: User, user: User) -> tuple[Queue, int]:
     task = queue.tasks.earliest("pk")
     tasks.hand(task, to=user, by=manager)
     return queue, task.pk
+
+
+def _webhooks(project: Project, manager: User) -> tuple[int, int]:
+    """One that has taken a message and not another, and one that is gone."""
+    answers = (
+        Answer(200, "200 OK", 0.12),
+        Answer(503, "503 Service Unavailable", 1.5, "<h1>Later</h1> " + "please " * 200),
+        Answer(410, "410 Gone", 0.1),
+    )
+    keys = []
+    for url, number in (("https://ci.example.org/hooks/" + "long/" * 40, 2), ("https://gone.example.org/", 1)):
+        webhook, _ = webhooks.create(project, url=url, types=["release.built"], description="", by=manager)
+        keys.append(webhook.pk)
+        for _ in range(number):
+            webhooks.test(webhook, by=manager)
+    for delivery, answer in zip(deliveries.claim(uuid.uuid4(), 9, 9), answers, strict=True):
+        deliveries.store(delivery, answer)
+    return keys[0], keys[1]
 
 
 def _work(queue: Queue, user: User) -> None:

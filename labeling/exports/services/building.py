@@ -7,7 +7,6 @@ sees what the first one saw.
 from __future__ import annotations
 
 import hashlib
-import importlib
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -24,7 +23,7 @@ from labeling.exports.contamination import Benchmark
 from labeling.exports.models import Release, ReleaseContributor, Shard
 from labeling.exports.plans import Plan
 from labeling.models import WorkState
-from labeling.services import background, events
+from labeling.services import background, events, webhooks
 
 # How often a worker says how far it is, and hears that it is to stop or that the release was called off.
 WATCH_SECONDS = 1.0
@@ -243,12 +242,6 @@ def _check_stored(release: Release, manifest: dict[str, Any]) -> None:
 
 def announce(release: Release, manifest: dict[str, Any]) -> None:
     """Tells the webhooks of the project that a release is there to be fetched, within the transaction that ends it."""
-    try:
-        webhooks = importlib.import_module("labeling.services.webhooks")
-    except ModuleNotFoundError as error:
-        if error.name != "labeling.services.webhooks":
-            raise
-        return
     told = {name: manifest[name] for name in ("number", "title", "created_at", "counts")}
     webhooks.announce(
         release.project, "release.built", told | {"formats": [one["format"] for one in manifest["formats"]]}

@@ -72,6 +72,16 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     manager.get(f"{at}duplicates/search/")
     manager.get(f"{at}duplicates/")
     manager.post(f"{at}duplicates/{same_prompts(project, alice).pk}/judge/", {"stays": "all"})
+    webhook = manager.post(f"{at}webhooks/", {"url": "https://example.org/", "types": ["release.built"]}).json()
+    hooked = f"{at}webhooks/{webhook['id']}/"
+    manager.get(f"{at}webhooks/")
+    manager.get(hooked)
+    manager.patch(hooked, {"description": "Ours"})
+    manager.post(f"{hooked}rotate/")
+    tested = manager.post(f"{hooked}test/").json()
+    manager.get(f"{hooked}deliveries/")
+    manager.post(f"{hooked}deliveries/{tested['id']}/again/")
+    manager.delete(hooked)
     task = f"/api/tasks/{Task.objects.filter(queue=writing['id']).latest('pk').pk}/"
     manager.post(f"{task}hand/", {"to": alice.email})
     manager.post(f"/api/slots/{Slot.objects.get(reserved_for=alice).pk}/free/")
