@@ -67,7 +67,8 @@ def serve(
     # If-Match and If-None-Match: 412 or 304, with the headers of the answer that it is about.
     conditional = get_conditional_response(request, etag=etag, response=None)
     if conditional is not None:
-        conditional["ETag"], conditional["Cache-Control"] = etag, headers["Cache-Control"]
+        for name in ("ETag", "Cache-Control"):
+            conditional.headers[name] = headers[name]
         return conditional
     part = None
     if request.method == "GET" and "Range" in request.headers and request.headers.get("If-Range", etag) == etag:

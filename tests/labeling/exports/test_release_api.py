@@ -74,7 +74,8 @@ def test_it_works(project: Project, alice: User) -> None:
     assert (said["number"], said["title"], said["state"], said["by"]) == (1, "First", "waiting", alice.email)
     assert (said["manifest"], said["files"], said["counts"]) == (None, [], {})
     assert said["progress"] == {"prompts": 0, "of": None, "percent": None}
-    assert said["asked"]["choices"][1] == {"format": "preference", "pairs": "all", "edits": "over_original"}
+    choice = {"format": "preference", "pairs": "all", "edits": "over_original", "style": "conversational"}
+    assert said["asked"]["choices"][1] == choice
     assert datetime.fromisoformat(said["cutoff"]) == Release.objects.get().cutoff
     releases.work()
     said = speaker.get(said["url"]).json()
