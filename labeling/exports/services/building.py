@@ -242,7 +242,8 @@ def _check_stored(release: Release, manifest: dict[str, Any]) -> None:
 
 def announce(release: Release, manifest: dict[str, Any]) -> None:
     """Tells the webhooks of the project that a release is there to be fetched, within the transaction that ends it."""
-    told = {name: manifest[name] for name in ("number", "title", "created_at", "counts")}
+    told = {"project": release.project.slug}
+    told |= {name: manifest[name] for name in ("number", "title", "created_at", "counts")}
     webhooks.announce(
         release.project, "release.built", told | {"formats": [one["format"] for one in manifest["formats"]]}
     )

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import datasets
@@ -23,9 +22,9 @@ from labeling.exports.index import hash_of
 from labeling.exports.models import Release, ReleaseContributor
 from labeling.exports.services import building, rebuilding, releases
 from labeling.importing.base import parse
-from labeling.models import Annotation, Event, Project, User
+from labeling.models import Annotation, Delivery, Event, Project, User
 from labeling.services import annotations as answers
-from labeling.services import imports
+from labeling.services import imports, webhooks
 from tests import make, process
 from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, check_hashes, data, files, haiku, rows
@@ -295,14 +294,13 @@ def test_its_card_has_datasets_load_every_format(project: Project, tmp_path: Pat
     assert data(release, "README.md").decode().count(release.manifest["files"][0]["sha256"]) == 1
 
 
-def test_webhooks_are_told(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
-    told: list[tuple[Any, ...]] = []
-    webhooks = SimpleNamespace(announce=lambda *given: told.append(given))
-    monkeypatch.setitem(sys.modules, "labeling.services.webhooks", webhooks)
+def test_webhooks_are_told(project: Project) -> None:
+    boss = make.manager(project)
+    webhooks.create(project, url="https://hooks.example.org/labels", types=["release.built"], by=boss)
     built(project, "sft")
-    ((of, verb, data),) = told
-    assert (of, verb, data["number"], data["formats"]) == (project, "release.built", 1, ["sft"])
-    assert data["counts"]["prompts"] == 14
+    told = Delivery.objects.get()
+    assert (told.type, told.data["number"], told.data["formats"]) == ("release.built", 1, ["sft"])
+    assert (told.data["project"], told.data["counts"]["prompts"]) == (project.slug, 14)
 
 
 def test_it_says_by_which_code_it_was_made(tmp_path: Path) -> None:
