@@ -340,10 +340,12 @@ def test_prompts_train_and_reach_the_rewards_with_their_metadata(project: Projec
 
     found, lines = loaded(project, tmp_path, format="prompts")
     tokenizer = tiny.tokenizer()
-    rewarded: list[tuple[list[dict[str, str]], dict[str, str]]] = []
+    rewarded: list[dict[str, Any]] = []
+    columns = ("reference", "reference_source", "metadata")
 
-    def reward(prompts: list[Any], completions: list[Any], metadata: list[Any], **others: Any) -> list[float]:
-        rewarded.extend(zip(prompts, metadata, strict=True))
+    def reward(prompts: list[Any], completions: list[Any], **others: Any) -> list[float]:
+        for prompt, *values in zip(prompts, *(others[name] for name in columns), strict=True):
+            rewarded.append({"prompt": prompt, **dict(zip(columns, values, strict=True))})
         return [float(place) for place, _ in enumerate(completions)]
 
     given = settings(tmp_path, per_device_train_batch_size=4, num_generations=2, max_completion_length=8)
@@ -370,9 +372,9 @@ def test_prompts_train_and_reach_the_rewards_with_their_metadata(project: Projec
     assert len(steps_taken(trainer)) == 2
     # Two steps of two prompts each, with two responses: every prompt was asked twice, with its own metadata.
     known = {line["metadata"]["prompt_id"]: line for line in lines}
-    assert sorted(metadata["prompt_id"] for _, metadata in rewarded) == sorted([*known, *known])
-    for prompt, metadata in rewarded:
-        assert {"prompt": prompt, "metadata": metadata} == known[metadata["prompt_id"]]
+    assert sorted(row["metadata"]["prompt_id"] for row in rewarded) == sorted([*known, *known])
+    for row in rewarded:
+        assert row == known[row["metadata"]["prompt_id"]]
     templates = [
         tokenizer.apply_chat_template(line["prompt"], tokenize=False, add_generation_prompt=True) for line in lines
     ]
