@@ -35,6 +35,8 @@ FAULTS = r"""() => {
   const faults = [];
   const say = (what, element) => faults.push(`${what}: ${element.outerHTML.slice(0, 200)}`);
   const texts = [...document.querySelectorAll(".prose")];
+  // A form with a field of that name gives the field for `form.attributes`.
+  const ATTRIBUTES = Object.getOwnPropertyDescriptor(Element.prototype, "attributes").get;
   if ("hacked" in window || {}.hacked) faults.push("a script ran");
   // Wherever else a text may stand, the page has none of these itself.
   const own = "#stored-draft, #form-catalog, .katex *, .stage__frame";
@@ -45,7 +47,7 @@ FAULTS = r"""() => {
     if (element.matches(own)) continue;
     if (element.matches(`img, picture, video, audio, source, track, script, iframe:not(.stage__frame), frame, object,
         embed, applet, style, link, meta, base, marquee`)) say("an element that the page has not", element);
-    for (const { name, value } of element.attributes) {
+    for (const { name, value } of ATTRIBUTES.call(element)) {
       if (/^on|^(srcdoc|srcset|ping|poster|background)$/.test(name)) say(`an attribute ${name}`, element);
       const address = /^(href|action|formaction|src|xlink:href)$/.test(name);
       if (address && /^\s*(javascript|data|vbscript|blob):/i.test(value)) say(`an address ${value}`, element);
@@ -60,7 +62,7 @@ FAULTS = r"""() => {
     for (const element of prose.querySelectorAll("*")) {
       if (element.matches(foreign)) say("an element that runs or loads", element);
       const drawn = element.closest(".katex");
-      for (const { name, value } of element.attributes) {
+      for (const { name, value } of ATTRIBUTES.call(element)) {
         if (/^(id|name|on.*|data-(?!tex$).*|form.*|src.*|xlink.*|ping|poster|background)$/.test(name) ||
             (name === "style" && !drawn)) say(`an attribute ${name}`, element);
         if (name === "href" && !/^(https?:\/\/|mailto:)/i.test(value)) say(`a link to ${value}`, element);

@@ -25,6 +25,10 @@ class Command(BaseCommand):
     help = "Publishes a release on the Hugging Face Hub. The token comes from HF_TOKEN or from a file."
     requires_system_checks = ()
 
+    def create_parser(self, prog_name: str, subcommand: str, **kwargs: Any) -> CommandParser:
+        # Else `--token` is short for `--token-file`, and the token stands in the message about a missing file.
+        return super().create_parser(prog_name, subcommand, **kwargs, allow_abbrev=False)
+
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("project", help="the project's slug")
         parser.add_argument("number", type=int, help="the release's number")
