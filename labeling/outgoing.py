@@ -150,7 +150,7 @@ def check_url(url: str, reach: Reach) -> SplitResult:
         raise Refused("Nothing behind # is sent, and a backslash is no part of an address.")
     with contextlib.suppress(ValueError):
         address = ipaddress.ip_address(host)
-        if not (reach.allows(address) or reach.allows_host(host, _port(parts))):
+        if not reach.allows(address):
             raise Refused(_inside(host))
     return parts
 
@@ -233,13 +233,15 @@ def _resolved(host: str, port: int, reach: Reach) -> Sequence[tuple[int, Any]]:
 def _dial(addresses: Sequence[tuple[int, Any]], end: float) -> socket.socket:
     problem: OSError = TimeoutError()
     for number, (family, address) in enumerate(addresses, start=1):
-        wire = socket.socket(family, socket.SOCK_STREAM)
+        wire = None
         try:
+            wire = socket.socket(family, socket.SOCK_STREAM)  # the kernel may have no such family
             left = _left(end)
             wire.settimeout(left if number == len(addresses) else min(left, CONNECT_TIMEOUT))
             wire.connect(address)
         except OSError as error:
-            wire.close()
+            if wire is not None:
+                wire.close()
             problem = error
         else:
             return wire

@@ -140,6 +140,12 @@ class Migration(migrations.Migration):
                 condition=models.Q(("finished_at__isnull", False)), fields=["finished_at"], name="delivery_finished"
             ),
         ),
+        migrations.AddIndex(
+            model_name="delivery",
+            index=models.Index(
+                condition=models.Q(("tried_at__isnull", False)), fields=["webhook", "-tried_at"], name="delivery_tried"
+            ),
+        ),
         migrations.AddConstraint(
             model_name="delivery",
             constraint=models.CheckConstraint(

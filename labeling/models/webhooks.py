@@ -137,6 +137,7 @@ class Delivery(models.Model):
             models.Index(fields=["webhook", "due_at", "id"], condition=Q(state="pending"), name="delivery_due"),
             models.Index(fields=["webhook", "claimed_until"], condition=Q(state="sending"), name="delivery_sending"),
             models.Index(fields=["finished_at"], condition=Q(finished_at__isnull=False), name="delivery_finished"),
+            models.Index(fields=["webhook", "-tried_at"], condition=Q(tried_at__isnull=False), name="delivery_tried"),
         ]
 
     def __str__(self) -> str:

@@ -33,7 +33,7 @@ def of_project(project: Project) -> QuerySet[Webhook]:
 def standing(webhook: Webhook) -> Standing:
     """How a webhook stands."""
     waiting = deliveries(webhook, state=DeliveryState.PENDING).order_by()[: COUNTED + 1].count()
-    last = deliveries(webhook).filter(tried_at__isnull=False).order_by("-pk").first()
+    last = deliveries(webhook).filter(tried_at__isnull=False).order_by("-tried_at").first()
     return Standing(webhook, waiting, last)
 
 

@@ -12,7 +12,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from django.db import Error, connection, transaction
@@ -38,10 +38,11 @@ class Lost(Exception):
 
 def claimed() -> dict[str, Any]:
     """The fields of a row that its maker holds from the beginning."""
-    return {"state": WorkState.RUNNING, "claim": uuid.uuid4(), "claimed_until": _end_of_claim()}
+    return {"state": WorkState.RUNNING, "claim": uuid.uuid4(), "claimed_until": end_of_claim()}
 
 
-def _end_of_claim() -> Any:
+def end_of_claim() -> datetime:
+    """Until when a claim holds that is made or renewed now."""
     return timezone.now() + timedelta(seconds=CLAIM_SECONDS)
 
 
@@ -77,7 +78,7 @@ def take(kind: type[W]) -> W | None:
 
 def still_held(work: W, **fields: Any) -> None:
     """Writes fields of a row that is still ours, and moves its end on. Raises Lost where it is not."""
-    changed = _held(work).update(claimed_until=_end_of_claim(), **fields)
+    changed = _held(work).update(claimed_until=end_of_claim(), **fields)
     if not changed:
         raise Lost
 
@@ -94,7 +95,7 @@ def kept_alive(work: Work) -> Iterator[None]:
     def renew() -> None:
         while not stop.wait(RENEW_SECONDS):
             try:
-                _held(work).update(claimed_until=_end_of_claim())
+                _held(work).update(claimed_until=end_of_claim())
             except Error as error:
                 logger.warning("The claim on %s could not be renewed: %s", work, error)
             finally:

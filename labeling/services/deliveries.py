@@ -20,6 +20,7 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
+from django.db.models import Q
 from django.utils import timezone
 
 from labeling import outgoing, signatures
@@ -123,7 +124,8 @@ def send(delivery: Delivery) -> Answer:
 def work(*, should_stop: Callable[[], bool] = lambda: False, seconds: float = TURN_SECONDS) -> int:
     """Sends what is due, until nothing is or `seconds` are over. Returns how many tries it made.
 
-    Told to stop, it begins nothing more and waits for what is under way, which ends within outgoing.TIMEOUT.
+    Told to stop, it begins nothing more and waits for what is under way. That ends within outgoing.TIMEOUT, but for the
+    look-up of a name, which ends when the resolver gives up.
     """
     return _Sender(should_stop, seconds).run()
 
@@ -162,7 +164,7 @@ class _Sender:
     def _keep_alive(self) -> None:
         if self._under_way and time.monotonic() - self._renewed > background.RENEW_SECONDS:
             held = Delivery.objects.filter(state=DeliveryState.SENDING, claim=self._claim)
-            held.update(claimed_until=_end_of_claim())
+            held.update(claimed_until=background.end_of_claim())
             self._renewed = time.monotonic()
 
 
@@ -172,10 +174,6 @@ def _outcome(future: Future[Answer]) -> Answer:
     except Exception as error:  # a fault of ours, which must not hold up the others
         logger.exception("A message could not be sent.")
         return Answer(None, f"It could not be sent ({type(error).__name__}).", 0.0)
-
-
-def _end_of_claim() -> datetime:
-    return timezone.now() + timedelta(seconds=background.CLAIM_SECONDS)
 
 
 @transaction.atomic
@@ -191,7 +189,7 @@ def claim(token: uuid.UUID, free: int, free_failing: int) -> list[Delivery]:
         "free": free,
         "free_failing": free_failing,
         "claim": token,
-        "until": _end_of_claim(),
+        "until": background.end_of_claim(),
     }
     with connection.cursor() as cursor:
         cursor.execute(_CLAIM, parameters)
@@ -222,12 +220,19 @@ def store(delivery: Delivery, answer: Answer) -> bool:
     held = Delivery.objects.filter(pk=delivery.pk, state=DeliveryState.SENDING, claim=delivery.claim)
     if found is None or not held.update(**fields):
         return False
-    _judge(found, answer, now, used_up=again is None)
+    # What the old address answered says nothing of a new one, and a test that fails switches nothing off.
+    if found.url == delivery.webhook.url:
+        _judge(found, answer, now, used_up=again is None and delivery.type != TEST)
     return True
 
 
+def most_tries(type: str) -> int:
+    """How often a message of a type is tried at most."""
+    return 1 if type == TEST else len(SCHEDULE)
+
+
 def _next_try(delivery: Delivery, answer: Answer, now: datetime) -> datetime | None:
-    if answer.status == _GONE or delivery.type == TEST or delivery.tries >= len(SCHEDULE):
+    if answer.status == _GONE or delivery.tries >= most_tries(delivery.type):
         return None
     delay = SCHEDULE[delivery.tries] * (1 + random.uniform(0, JITTER))  # noqa: S311 - not for secrets
     return now + timedelta(seconds=max(delay, min(answer.retry_after or 0, MOST_REST)))
@@ -269,7 +274,7 @@ def reclaim() -> int:
     now = timezone.now()
     lost = Delivery.objects.filter(state=DeliveryState.SENDING, claimed_until__lt=now)
     free: dict[str, Any] = {"claim": None, "claimed_until": None}
-    lost.filter(tries__gte=len(SCHEDULE)).update(
+    lost.filter(Q(tries__gte=len(SCHEDULE)) | Q(type=TEST)).update(
         state=DeliveryState.FAILED, finished_at=now, answer="Whoever sent it was gone each time.", **free
     )
     return lost.update(state=DeliveryState.PENDING, due_at=now, **free)

@@ -184,6 +184,9 @@ def _store(report: ImportReport, batch: Batch, meanwhile: Callable[[], None]) ->
                 tally = batches.store(record, batch, meanwhile)
                 _advance(record, batch, tally)
             break
+        except Conflict:  # others work on its prompts at this moment
+            if tried == STORE_TRIES:
+                raise
         except DatabaseError as error:
             state = _sqlstate(error)
             if state.startswith(_OF_LINES):

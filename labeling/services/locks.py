@@ -14,9 +14,8 @@ from labeling.models import Project
 from labeling.prepared import Statement
 
 # PostgreSQL's advisory locks have one space for the whole database: 7401 and 7403 are here, 7402 adds up kept counts
-# (migration 0004), 7404 is for work in the background (labeling.services.background), 7405 for a
-# release's files (labeling.exports). Locks by one number instead of
-# two have another space, which is for turns alone.
+# (migration 0004), 7404 is for work in the background (labeling.services.background), 7405 for a release's files
+# (labeling.exports). Locks by one number instead of two have another space, which is for turns alone.
 _NAMESPACE = 7401
 _FOLLOWING = 7403
 _TURN = Statement("SELECT pg_advisory_xact_lock(hashint8extended(%(annotator)s, %(queue)s))")

@@ -10,7 +10,7 @@ from django.utils.text import slugify
 
 from labeling.errors import Conflict, Fault, Invalid
 from labeling.models import GuidelinesVersion, Membership, Project, Role, Slot, SlotState, User
-from labeling.services import events, people
+from labeling.services import claims, events, people
 from labeling.services.abilities import clean_languages, clean_skills
 from labeling.text import unfit_text
 
@@ -146,9 +146,12 @@ def remove_member(membership: Membership, *, by: User) -> None:
     project = Project.objects.select_for_update(no_key=True).get(pk=membership.project_id)
     _keep_a_manager(membership)
     # What was handed to them is everybody's again.
-    Slot.objects.filter(queue__project=project, reserved_for=membership.user_id, state=SlotState.OPEN).update(
+    handed = Slot.objects.filter(queue__project=project, reserved_for=membership.user_id, state=SlotState.OPEN)
+    # In the order in which everybody locks several.
+    held = list(handed.select_for_update(of=("self",), no_key=True).order_by("pk").values_list("pk", flat=True))
+    Slot.objects.filter(pk__in=held, state=SlotState.OPEN).update(
         reserved_for=None,
-        reopened_xid=RawSQL("pg_current_xact_id()::text::bigint", []),
+        reopened_xid=RawSQL(claims.THIS_XID, []),  # noqa: S611 - our own
     )
     events.record("member.removed", membership, by=by, project=project, email=membership.user.email)
     membership.delete()

@@ -213,7 +213,8 @@ def hold(task_ids: Sequence[int]) -> None:
     """Locks tasks with all their seats that are open or in somebody's hands, until the transaction ends.
 
     Whoever takes, submits or skips one of them at this moment goes first, and is seen by what follows. Call it in a
-    transaction that holds no slot and no task yet. Raises Conflict where others are always quicker.
+    transaction that holds no slot and no task yet, or holds these in this way. Raises Conflict where others are always
+    quicker.
     """
     for _ in range(_TRIES):
         with contextlib.suppress(_MissedError), transaction.atomic(), connection.cursor() as cursor:
@@ -242,11 +243,11 @@ def place_again(task_ids: Sequence[int]) -> None:
         cursor.execute(_PLACE_SEATS, {"tasks": list(task_ids)})
 
 
-def add_seats(task_id: int) -> None:
-    """Opens the seats that a task lacks to its overlap. Call it with the task's row locked."""
+def add_seats(task_ids: Sequence[int], *, many: bool = False) -> None:
+    """Opens the seats that tasks lack to their overlap; `many` says so to claims. Call it with their rows locked."""
     with connection.cursor() as cursor:
         for statement in (_ADD_SEATS, _SETTLE_TASKS):
-            cursor.execute(statement, {"tasks": [task_id], "sign": 1})
+            cursor.execute(statement, {"tasks": list(task_ids), "sign": -1 if many else 1})
 
 
 def follow(queue: Queue, *, seconds: float | None = PATIENCE) -> bool:
@@ -256,8 +257,11 @@ def follow(queue: Queue, *, seconds: float | None = PATIENCE) -> bool:
     way: one of them goes home.
     """
     end = None if seconds is None else time.monotonic() + seconds
-    while (more := _step(queue.pk)) and (end is None or time.monotonic() < end):
-        pass
+    more = True
+    # Where others are always quicker, a later call goes on: what was asked for is in force already.
+    with contextlib.suppress(Conflict):
+        while (more := _step(queue.pk)) and (end is None or time.monotonic() < end):
+            pass
     queue.refresh_from_db(fields=["opening_from", "following_from"])
     return not more
 
@@ -296,8 +300,7 @@ def _follow_step(queue: Queue, start: int) -> None:
     hold(task_ids)
     if queue.following_overlap:
         _follow_overlap(queue, task_ids)
-    with connection.cursor() as cursor:
-        cursor.execute(_PLACE_SEATS, {"tasks": task_ids})
+    place_again(task_ids)
     queue.following_from = task_ids[-1] + 1 if len(task_ids) == STEP else None
     queue.following_overlap = queue.following_overlap and queue.following_from is not None
     queue.save(update_fields=["following_from", "following_overlap"])
@@ -311,9 +314,8 @@ def _follow_overlap(queue: Queue, task_ids: list[int]) -> None:
             return
         cursor.execute(_SURPLUS, {"tasks": reseated})
         surplus = [row[0] for row in cursor.fetchall()]
-        drafts = slots.close_seats(surplus)
-        for statement in (_ADD_SEATS, _SETTLE_TASKS):
-            cursor.execute(statement, {"tasks": reseated, "sign": -1})
+    drafts = slots.close_seats(surplus)
+    add_seats(reseated, many=True)
     if drafts:
         events.record("queue.seats_closed", queue, by=None, project=queue.project, drafts=drafts)
 

@@ -50,13 +50,13 @@ def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", 
 
 
 def _open_fresh_seat(slot: Slot) -> None:
-    """A new open slot in the seat that a skip left, its order of candidates drawn anew.
+    """Opens a new slot in the seat that a skip left, its order of candidates drawn anew.
 
-    None when the overlap was lowered meanwhile, so that the other seats are as many as are asked for.
+    Opens none when the overlap was lowered meanwhile, so that the other seats are as many as are asked for.
     """
     task = Task.objects.select_for_update(no_key=True).get(pk=slot.task_id)
-    seats = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
-    if task.state == TaskState.RETIRED or seats >= task.overlap:
+    number = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
+    if task.state == TaskState.RETIRED or number >= task.overlap:
         slots.settle_task(task.pk)
         return
     with connection.cursor() as cursor:

@@ -46,7 +46,7 @@ def reopen(task: Task, *, by: User) -> Task:
         task.overlap = max(task.overlap, task.queue.overlap)  # it may have been raised meanwhile
     task.state = TaskState.OPEN
     task.save(update_fields=["state", "overlap"])
-    seats.add_seats(task.pk)
+    seats.add_seats([task.pk])
     task.refresh_from_db()
     events.record("task.reopened", task, by=by, project=task.queue.project, overlap=task.overlap)
     return task

@@ -34,6 +34,7 @@ _ANNOUNCE = Statement(
     INSERT INTO labeling_delivery (webhook_id, message, type, data, occurred_at, due_at)
     SELECT id, %(message)s, %(type)s, %(data)s, now(), now() FROM labeling_webhook
     WHERE project_id = %(project)s AND state = 'active' AND types @> ARRAY[%(type)s::varchar]
+    FOR KEY SHARE SKIP LOCKED  -- see `delete`
     """
 )
 
@@ -52,6 +53,7 @@ JOIN labeling_queue queue ON queue.id = done.queue_id
 JOIN labeling_webhook webhook ON webhook.project_id = queue.project_id
     AND webhook.state = 'active' AND webhook.types @> ARRAY['task.completed'::varchar]
 JOIN labeling_project project ON project.id = queue.project_id
+FOR KEY SHARE OF webhook SKIP LOCKED
 """
 
 
@@ -60,7 +62,7 @@ def announce(project: Project, type: str, data: Mapping[str, Any]) -> int:
 
     Call it in the transaction of the deed: what is rolled back was never announced, and what is done cannot be
     forgotten. One statement; where nobody listens, it looks into one index. `data` is thin: ids, addresses within the
-    platform and counts, never what somebody wrote. The receiver is given `{"type", "timestamp", "data"}`.
+    platform and counts, never prompts, responses or answers. The receiver is given `{"type", "timestamp", "data"}`.
 
     Raises ValueError for a type that is none of EventType.
     """
@@ -152,7 +154,9 @@ def change(
 @transaction.atomic
 def delete(webhook: Webhook, *, by: User) -> None:
     """Takes a webhook away with its deliveries; what waits is not sent any more."""
-    webhook = _locked(webhook)
+    # Against whoever puts something into the outbox at this moment, which would refer to a row that is gone: this waits
+    # for those who have begun, and they pass over a webhook that goes.
+    webhook = Webhook.objects.select_related("project").select_for_update(of=("self",)).get(pk=webhook.pk)
     events.record("webhook.deleted", webhook, by=by, project=webhook.project, host=webhook.host)
     webhook.delete()
 

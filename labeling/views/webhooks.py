@@ -11,7 +11,8 @@ from django.views.decorators.cache import never_cache
 from labeling import access
 from labeling.errors import DomainError, Invalid
 from labeling.forms import WebhookForm, complain, posted
-from labeling.models import DeliveryState, Role, User, Webhook
+from labeling.models import DeliveryState, EventType, Role, User, Webhook
+from labeling.models.webhooks import TEST
 from labeling.selectors import webhooks as reads
 from labeling.services import deliveries, webhooks
 from labeling.views.pages import MemberRequest, page
@@ -74,7 +75,7 @@ def _show(request: MemberRequest, webhook: Webhook, form: WebhookForm) -> HttpRe
         "state": state,
         "states": DeliveryState.choices,
         "page": key_page(reads.deliveries(webhook, state=state), request.GET, newest_first=True),
-        "most_tries": len(deliveries.SCHEDULE),
+        "most_tries": {type: deliveries.most_tries(type) for type in (*EventType.values, TEST)},
     }
     return render(request, "labeling/webhook.html", context, status=422 if form.errors else 200)
 

@@ -261,6 +261,23 @@ class TestSwitchingOff:
         webhook.refresh_from_db()
         assert webhook.state == "active"
 
+    def test_what_an_old_address_answers_says_nothing_of_the_new_one(self, project: Project, alice: User) -> None:
+        webhook = hook(project)
+        announced(project)
+        (claimed,) = deliveries.claim(uuid.uuid4(), 1, 1)
+        webhooks.change(webhook, url="https://new.example.org/", by=alice)
+        deliveries.store(claimed, Answer(410, "410 Gone", 0.1))
+        webhook.refresh_from_db()
+        assert (webhook.state, webhook.failing_since) == ("active", None)
+        assert again(claimed).state == "failed"
+
+    def test_a_test_that_fails_switches_nothing_off(self, project: Project, alice: User) -> None:
+        webhook = hook(project)
+        Webhook.objects.update(failing_since=timezone.now() - timedelta(days=4))
+        assert tried(webhooks.test(webhook, by=alice), BAD).state == "failed"
+        webhook.refresh_from_db()
+        assert webhook.state == "active"
+
 
 class TestSharing:
     """How much is under way at once, and for whom."""
@@ -364,22 +381,32 @@ class TestWorkersThatDie:
         assert deliveries.reclaim() == 0
         assert (again(delivery).state, "gone each time" in again(delivery).answer) == ("failed", True)
 
+    def test_a_test_is_tried_once_also_where_its_worker_died(self, project: Project, alice: User) -> None:
+        test = webhooks.test(hook(project), by=alice)
+        deliveries.claim(uuid.uuid4(), 1, 1)
+        Delivery.objects.update(claimed_until=timezone.now() - timedelta(seconds=1))
+        assert deliveries.reclaim() == 0
+        assert (again(test).state, again(test).tries) == ("failed", 1)
+
     def test_a_claim_is_kept_alive_while_a_receiver_takes_its_time(
         self, project: Project, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(background, "RENEW_SECONDS", 0.0)
         hook(project, receiver.url("/hang"))
         announced(project)
-        ends: list[datetime] = []
-        end = deliveries._end_of_claim
+        ends: list[tuple[datetime | None, datetime | None]] = []
+        store = deliveries.store
 
-        def counted() -> datetime:
-            ends.append(end())
-            return ends[-1]
+        def watched(delivery: Delivery, answer: Answer) -> bool:
+            ends.append((delivery.claimed_until, again(delivery).claimed_until))
+            return store(delivery, answer)
 
-        monkeypatch.setattr(deliveries, "_end_of_claim", counted)
+        monkeypatch.setattr(deliveries, "store", watched)
         deliveries.work()
-        assert len(ends) > 1
+        ((at_first, in_the_end),) = ends
+        assert at_first is not None
+        assert in_the_end is not None
+        assert at_first < in_the_end
 
     def test_one_that_is_told_to_stop_begins_nothing_more(self, project: Project, receiver: Receiver) -> None:
         hook(project, receiver.url())

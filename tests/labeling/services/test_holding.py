@@ -4,14 +4,15 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 
 import pytest
 from django.db import connection, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from labeling.errors import Conflict
-from labeling.models import Queue, Slot, SlotState, Task, TaskState, User
-from labeling.services import annotations, seats, skips, slots, tasks
+from labeling.models import Queue, Slot, SlotState, Task, TaskState, User, Webhook
+from labeling.services import annotations, queues, seats, skips, slots, tasks, webhooks
 from tests import make
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -43,6 +44,7 @@ def wait_for(number: int) -> None:
     end = time.monotonic() + 20
     while time.monotonic() < end:
         with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the first look would stand
             cursor.execute(
                 "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
             )
@@ -135,7 +137,7 @@ def test_two_who_skip_under_a_rule_that_retires_do_not_wait_for_each_other() -> 
         assert slot.annotator is not None
         skips.skip(slot, lease=str(slot.lease), reason="other", by=slot.annotator)
 
-    threads = [in_a_thread(lambda slot=slot: skip(slot), errors) for slot in held]  # type: ignore[misc]
+    threads = [in_a_thread(partial(skip, slot), errors) for slot in held]
     for thread in threads:
         thread.join(timeout=30)
     assert errors == []
@@ -169,3 +171,42 @@ def test_a_submit_is_taken_back_beside_a_step(other: BaseDatabaseWrapper) -> Non
         thread.join(timeout=30)
     assert errors == []
     assert slots.held(queue, by=ann) == done
+
+
+def test_a_change_is_taken_where_its_tasks_cannot_be_held_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    queue, _, _ = scene(people=1, overlap=1)
+    with monkeypatch.context() as patched:
+        patched.setattr(seats, "_MISSED", "SELECT 1")
+        queues.change(queue, overlap=2, by=make.manager(queue.project))
+        assert seats.is_unfinished()
+        seats.follow_all(seconds=1)
+    seats.follow_all(seconds=10)
+    assert not seats.is_unfinished()
+    assert Slot.objects.filter(queue=queue).count() == 2
+
+
+def test_a_webhook_is_deleted_beside_a_submit() -> None:
+    queue, (slot,), _ = scene(people=1, overlap=1)
+    boss = make.manager(queue.project)
+    hook, _ = webhooks.create(queue.project, url="https://hooks.example.org/", types=["task.completed"], by=boss)
+    assert slot.annotator is not None
+    errors: list[Exception] = []
+    with transaction.atomic():
+        make.answered(slot, slot.annotator, {"response": {"text": "So."}})
+        deleting = in_a_thread(lambda: webhooks.delete(hook, by=boss), errors)
+        wait_for(1)  # the deletion, for the message that refers to the webhook
+    deleting.join(timeout=30)
+    assert errors == []
+    assert not Webhook.objects.exists()
+
+
+def test_a_submit_passes_over_a_webhook_that_goes(other: BaseDatabaseWrapper) -> None:
+    queue, (slot,), _ = scene(people=1, overlap=1)
+    boss = make.manager(queue.project)
+    hook, _ = webhooks.create(queue.project, url="https://hooks.example.org/", types=["task.completed"], by=boss)
+    assert slot.annotator is not None
+    with other.cursor() as cursor:
+        cursor.execute("DELETE FROM labeling_webhook WHERE id = %s", [hook.pk])
+    make.answered(slot, slot.annotator, {"response": {"text": "So."}})
+    other.commit()
+    assert Task.objects.get(queue=queue).state == TaskState.DONE
