@@ -39,8 +39,8 @@ class NewRelease(Fields):
     splits = serializers.JSONField(
         required=False,
         allow_null=True,
-        help_text="true for 80, 10 and 10 percent; or `{train, validation, test}` in percent or as fractions of 1. "
-        "Without it nothing is divided.",
+        help_text="true for 80, 10 and 10 percent; `{train, validation, test}` in percent or as fractions of 1; or "
+        '`"tags"` to have the tags of prompts decide. Without it nothing is divided.',
     )
     files = serializers.JSONField(
         required=False, allow_null=True, help_text=f"One of: {', '.join(KINDS)}; `jsonl` without it."
@@ -68,7 +68,10 @@ class ReleaseProgress(Fields):
 class ReleaseAsked(Fields):
     formats = serializers.ListField(child=serializers.CharField())
     choices = serializers.ListField(child=serializers.DictField(child=serializers.CharField()))
-    splits = serializers.DictField(child=serializers.IntegerField(), allow_null=True, help_text="In percent.")
+    splits = serializers.JSONField(
+        allow_null=True,
+        help_text='`{train, validation, test}` in percent, `"tags"` where tags decide, null where nothing is divided.',
+    )
     files = Known(KINDS)
 
 

@@ -102,6 +102,16 @@ def test_one_format_may_be_named_alone(project: Project, alice: User) -> None:
     assert response.json()["asked"]["formats"] == ["raw"]
 
 
+@pytest.mark.parametrize("splits", ["tags", {"train": 90, "test": 10}, None])
+def test_it_says_how_it_is_divided(project: Project, alice: User, splits: Any) -> None:
+    speaker = client(alice)
+    response = speaker.post(AT, {"format": "prompts", "splits": splits})
+    assert response.status_code == 202
+    (listed,) = speaker.get(AT).json()["results"]
+    for said in (response.json(), speaker.get(f"{AT}1/").json(), listed):
+        assert said["asked"]["splits"] == splits
+
+
 @pytest.mark.parametrize(
     ("sent", "paths"),
     [
