@@ -188,6 +188,36 @@ def test_what_is_left_by_somebody_who_died_is_swept_away_later(
     assert (left(tmp_path), release.has_files) == ([], False)
 
 
+def test_a_storage_with_errors_of_its_own_keeps_nobody_waiting(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The storages of other machines raise what they like, and none of it an OSError."""
+    storage: Any = default_storage
+    real = storage.delete
+    first, second = asked(project), asked(project)
+    for release in (first, second):
+        Release.objects.filter(pk=release.pk).update(has_files=True)
+        stored.put_text(release, "sft/half", "left by a worker that died")
+
+    def delete(name: str) -> None:
+        if name.startswith(stored.name_of(first)):
+            raise Exception("the bucket says 503")
+        real(name)
+
+    monkeypatch.setattr(releases, "LEFT_ALONE", timedelta(0))
+    with monkeypatch.context() as patch:
+        patch.setattr(storage._wrapped, "delete", delete)
+        for release in (first, second):
+            releases.cancel(release, by=make.manager(project))
+        releases.reclaim()
+        assert left(tmp_path) == [f"{stored.name_of(first)}/sft/half"]
+    first.refresh_from_db()
+    assert (first.state, first.has_files) == ("cancelled", True)
+    releases.reclaim()
+    first.refresh_from_db()
+    assert (left(tmp_path), first.has_files) == ([], False)
+
+
 def test_a_worker_that_is_told_to_stop_puts_it_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(building, "WATCH_SECONDS", 0.0)
     release = asked(project, "sft")
