@@ -188,7 +188,9 @@ def _work_on(release: Release, should_stop: Callable[[], bool]) -> None:
         if full or not background.lose(release, f"{what} {_AGAIN}"):
             _fail(release, f"{what} {_AGAIN}")
     except OSError as error:
-        _fail(release, f"Its files could not be written ({error.strerror or error}). {_AGAIN}")
+        what = f"Its files could not be written ({error.strerror or error}). {_AGAIN}"
+        if not background.lose(release, what):
+            _fail(release, what)
     except Exception as error:
         logger.exception("%s broke off", release)
         _fail(release, f"It broke off ({type(error).__name__}). {_AGAIN}")

@@ -302,6 +302,42 @@ def test_a_full_disk_is_said_and_leaves_nothing(
     assert "no room" in failed(release, tmp_path)
 
 
+def unwell(monkeypatch: pytest.MonkeyPatch, times: int) -> list[str]:
+    """The storage takes the third shard as often not. Gives what it was asked to store then."""
+    storage: Any = default_storage
+    real = storage._save
+    refused: list[str] = []
+
+    def save(name: str, content: Any) -> str:
+        if "00002" in name and len(refused) < times:
+            refused.append(name)
+            raise OSError(5, "Input/output error")
+        return str(real(name, content))
+
+    monkeypatch.setattr(storage._wrapped, "_save", save)
+    return refused
+
+
+def test_a_storage_that_is_unwell_for_a_moment_costs_a_shard(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    refused = unwell(monkeypatch, background.MAX_TRIES - 1)
+    release = asked(project)
+    assert releases.work() == background.MAX_TRIES
+    release.refresh_from_db()
+    assert (release.state, release.reason, len(refused)) == ("done", "", background.MAX_TRIES - 1)
+    check_hashes(release)
+    assert len(rows(release, "sft")) == 14
+
+
+def test_a_storage_that_stays_unwell_is_told_after_the_last_try(
+    project: Project, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    refused = unwell(monkeypatch, background.MAX_TRIES)
+    release = asked(project)
+    assert releases.work() == background.MAX_TRIES
+    assert failed(release, tmp_path).startswith("Its files could not be written (Input/output error).")
+    assert len(refused) == background.MAX_TRIES
+
+
 def test_a_fault_of_ours_fails_and_leaves_the_next_one_alone(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     first, second = asked(project), asked(project)
     real = building._finish
