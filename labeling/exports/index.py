@@ -2,7 +2,8 @@
 
 One line a row: `prompt_id \\t key \\t hash`, in the order of the prompts' numbers and then of the keys. The key says
 which row of its prompt it is: what its metadata says of its source (ids, `queue`, `question`, `source`), or the row's
-place among its prompt's. The hash is of what the row says, without the pseudonyms, which are others in every release.
+place among its prompt's. A correction is an annotation of its own, so the annotation's id is no part of it. The hash
+is of what the row says, without the pseudonyms, which are others in every release.
 """
 
 from __future__ import annotations
@@ -24,8 +25,12 @@ _PEOPLE = ("annotator", "annotators", "user_id")
 def key_of(row: Row, place: int) -> str:
     """Which row of its prompt this is. It holds what people typed (`external_id`), so it may hold anything."""
     metadata: dict[str, Any] = row.get("metadata") or {}
-    found = [str(value) for name, value in metadata.items() if "_id" in name or name in _NAMED]
+    found = [str(value) for name, value in metadata.items() if _tells_apart(name)]
     return "|".join(found) if found else str(place)
+
+
+def _tells_apart(name: str) -> bool:
+    return ("_id" in name and name != "annotation_id") or name in _NAMED
 
 
 def hash_of(row: Row) -> str:

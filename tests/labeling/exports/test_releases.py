@@ -15,7 +15,7 @@ import datasets
 import pytest
 from django.utils import timezone
 
-from labeling.exports import choices, manifests, plans, stored, stream
+from labeling.exports import choices, comparing, manifests, plans, stored, stream
 from labeling.exports.code import _revision, code
 from labeling.exports.formats import FORMATS
 from labeling.exports.index import hash_of
@@ -199,6 +199,27 @@ def corrected(annotation: Annotation, text: str) -> Annotation:
         slot, {"response": {"text": text}}, lease=str(slot.lease), version=newest.version, by=annotation.annotator
     )
     return made
+
+
+def compared(old: Release, new: Release, format: str) -> tuple[int, int, int, int]:
+    """How many rows came, went, changed and stayed."""
+    before, after = (
+        comparing.entries([data(of, path).splitlines(keepends=True) for path in stored.indexes(of, format)])
+        for of in (old, new)
+    )
+    found = comparing.compare(before, after)
+    return found.added.count, found.removed.count, found.changed.count, found.same
+
+
+def test_a_row_whose_answer_was_corrected_has_changed(project: Project, ann: User, ben: User) -> None:
+    """Of two people who wrote for a prompt the other one's row stays."""
+    both = make.queue(project, slug="both", overlap=2)
+    mine, _ = make.written(both, ann, "Of Ann."), make.written(both, ben, "Of Ben.")
+    before = built(project, "sft")
+    corrected(mine, "Of Ann, corrected.")
+    after = built(project, "sft")
+    (of,) = after.manifest["formats"] if after.manifest else ()
+    assert compared(before, after, "sft") == (0, 0, 1, of["rows"] - 1)
 
 
 def test_it_is_what_stood_at_the_cutoff_whatever_happens_later(project: Project, ann: User) -> None:
