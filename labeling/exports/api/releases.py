@@ -266,8 +266,9 @@ def _served(request: Request, release: models.Release, file: dict[str, Any]) -> 
         media_type=file["media_type"],
         filename=f"{release.project.slug}-{release.number}-{file['path'].replace('/', '-')}",
     )
-    # The first bytes of a file say that somebody takes it; the rest of them are the same deed.
-    if answer.streaming and answer.headers.get("Content-Range", "bytes 0-").startswith("bytes 0-"):
+    # Whoever shows by If-Range that they have the beginning goes on with a download that is told already.
+    begins = answer.headers.get("Content-Range", "bytes 0-").startswith("bytes 0-")
+    if answer.streaming and (begins or request.headers.get("If-Range") != answer.headers["ETag"]):
         told = {"number": release.number, "path": file["path"]}
         events.record("release.downloaded", release, by=person(request), project=release.project, **told)
     return answer

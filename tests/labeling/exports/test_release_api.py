@@ -290,6 +290,32 @@ def test_a_download_goes_on_where_it_stood_only_in_the_same_file(whole: bytes, a
         assert (answer.status_code, body(answer)) == (200, whole)
 
 
+@pytest.mark.parametrize("asked_for", ["bytes=1-", "bytes=5-9", "bytes=-5", "bytes=0-", "bytes=0-1,4-5", "lines=1-2"])
+def test_whoever_takes_a_part_is_told_of(whole: bytes, alice: User, asked_for: str) -> None:
+    client(alice).get(FILE, headers={"Range": asked_for})
+    event = Event.objects.get(verb="release.downloaded")
+    assert (event.actor, event.data) == (alice, {"number": 1, "path": "sft/all-00000.jsonl"})
+
+
+def test_a_download_that_goes_on_is_told_of_once(whole: bytes, alice: User) -> None:
+    speaker = client(alice)
+    etag = speaker.get(FILE).headers["ETag"]
+    downloads = Event.objects.filter(verb="release.downloaded")
+    assert downloads.count() == 1
+    speaker.get(FILE, headers={"Range": "bytes=10-", "If-Range": etag})
+    assert downloads.count() == 1
+    # What begins at the beginning goes on with nothing, and an ETag of another file shows nothing.
+    others: list[dict[str, str]] = [
+        {"If-Range": etag},
+        {"Range": "bytes=0-", "If-Range": etag},
+        {"Range": "bytes=10-", "If-Range": '"another"'},
+        {"Range": "bytes=10-"},
+    ]
+    for number, given in enumerate(others, 2):
+        speaker.get(FILE, headers=given)
+        assert downloads.count() == number, given
+
+
 def test_what_somebody_has_is_not_sent_again(whole: bytes, alice: User) -> None:
     speaker = client(alice)
     etag = speaker.head(FILE).headers["ETag"]
