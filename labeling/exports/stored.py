@@ -6,6 +6,7 @@ import errno
 import hashlib
 import logging
 import re
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -66,6 +67,17 @@ def opened(release: Release, path: str) -> Iterator[BinaryIO]:
     """A stored file of a release, to be read. Raises FileNotFoundError where it is gone."""
     with default_storage.open(name_of(release, path), "rb") as file:
         yield cast(BinaryIO, file)
+
+
+def local(release: Release, path: str, copy: Path) -> Path:
+    """A stored file on this disk: where it lies, or else copied to `copy`. Raises FileNotFoundError for such a copy."""
+    try:
+        return Path(default_storage.path(name_of(release, path)))
+    except NotImplementedError:
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with opened(release, path) as source, copy.open("wb") as target:
+            shutil.copyfileobj(source, target, _CHUNK)
+        return copy
 
 
 def size(release: Release, path: str) -> int | None:

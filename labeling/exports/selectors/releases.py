@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from django.db.models import Exists, OuterRef, Q
 
+from labeling.errors import NotFound
 from labeling.exports.models import Release, Withdrawal
 from labeling.models import Annotation, WorkState
 from labeling.models.background import UNFINISHED
+
+
+def numbered(slug: str, number: int) -> Release:
+    """A release by its project and number, for commands, which may see every one. Raises NotFound."""
+    releases = Release.objects.select_related("project", "by")
+    found = releases.filter(project__slug=slug, number=number).first()
+    if found is None:
+        raise NotFound(f"There is no release {number} of a project “{slug}”.")
+    return found
 
 
 def holding(withdrawal: Withdrawal) -> list[Release]:

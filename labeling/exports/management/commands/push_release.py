@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import shutil
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
-from django.core.files.storage import default_storage
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
+from labeling import access
 from labeling.errors import DomainError
-from labeling.exports import hub
+from labeling.exports.management.commands.release import _who
+from labeling.exports.selectors import releases
+from labeling.exports.services import publishing
+from labeling.models import Role
 
 
 class Command(BaseCommand):
@@ -36,27 +36,22 @@ class Command(BaseCommand):
         parser.add_argument("--public", action="store_true", help="everybody may see it; private without this")
         parser.add_argument("--revision", default="", metavar="BRANCH", help="a branch; main without it")
         parser.add_argument("--token-file", default="", metavar="FILE", help="holds the token; HF_TOKEN without it")
+        parser.add_argument("--as", dest="email", default="", help="in whose name; the project's first manager if not")
 
     def handle(self, *args: Any, project: str, number: int, repo: str, **options: Any) -> None:
-        release = found(project, number)
-        if release is None:
-            raise CommandError(f"The project “{project}” has no release {number}.")
-        # The manifest is written last: without one there are files on their way, or none.
-        if not release.manifest:
-            raise CommandError(f"Release {number} of “{project}” is not ready; its state is “{release.state}”.")
         try:
-            with tempfile.TemporaryDirectory(prefix="annotate-push-") as folder:
-                address = hub.push(
-                    _files(release, Path(folder)),
-                    repo,
-                    _token(options["token_file"]),
-                    private=not options["public"],
-                    revision=options["revision"] or None,
-                    message=f"Release {number}"
-                    + (f": {release.manifest['title']}" if release.manifest.get("title") else ""),
-                    tag=f"release-{number}",
-                    progress=lambda path, done, of: self.stderr.write(f"{done} of {of}  {path}"),
-                )
+            token = _token(options["token_file"])
+            user = _who(project, options["email"])
+            access.get_project(user, project, least=Role.MANAGER)
+            address = publishing.push(
+                releases.numbered(project, number),
+                repo,
+                token,
+                private=not options["public"],
+                revision=options["revision"],
+                by=user,
+                progress=lambda path, done, of: self.stderr.write(f"{done} of {of}  {path}"),
+            )
         except DomainError as error:
             raise CommandError(error.detail) from None
         except OSError as error:
@@ -64,29 +59,6 @@ class Command(BaseCommand):
         self.stdout.write(address)
 
 
-def found(project: str, number: int) -> Any:
-    """The release of that number, or None."""
-    releases = apps.get_model("exports", "Release")._default_manager
-    return releases.filter(project__slug=project, number=number).first()
-
-
 def _token(path: str) -> str:
     """The token, from a file or the environment; "" where there is none, which `push` refuses."""
     return (Path(path).read_text("utf-8") if path else os.environ.get("HF_TOKEN", "")).strip()
-
-
-def _files(release: Any, folder: Path) -> dict[str, Path]:
-    """The release's files by their paths in it. What storage does not keep on this disk is copied into `folder`."""
-    paths = [*(file["path"] for file in release.manifest["files"]), "manifest.json"]
-    root = f"releases/{release.project_id}/{release.number}"
-    return {path: _local(f"{root}/{path}", folder / path) for path in paths}
-
-
-def _local(name: str, copy: Path) -> Path:
-    try:
-        return Path(default_storage.path(name))
-    except NotImplementedError:
-        copy.parent.mkdir(parents=True, exist_ok=True)
-        with default_storage.open(name) as source, copy.open("wb") as target:
-            shutil.copyfileobj(source, target, 1 << 20)
-        return copy

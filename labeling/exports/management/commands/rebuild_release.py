@@ -8,7 +8,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.errors import DomainError
-from labeling.exports.models import Release
+from labeling.exports.selectors import releases
 from labeling.exports.services import rebuilding
 
 
@@ -26,13 +26,9 @@ class Command(BaseCommand):
         parser.add_argument("number", type=int, help="the release's number")
 
     def handle(self, *args: Any, project: str, number: int, **options: Any) -> None:
-        releases = Release.objects.select_related("project", "by")
-        release = releases.filter(project__slug=project, number=number).first()
-        if release is None:
-            raise CommandError(f"There is no release {number} of a project “{project}”.")
         differ = 0
         try:
-            for file in rebuilding.rebuild(release):
+            for file in rebuilding.rebuild(releases.numbered(project, number)):
                 self.stdout.write(f"{file.path}: {file.differs or 'the same'}")
                 differ += bool(file.differs)
         except DomainError as error:
