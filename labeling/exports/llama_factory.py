@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 # Messages with `role` and `content` and OpenAI's names for who speaks. The other names are LLaMA-Factory's own.
@@ -18,10 +18,22 @@ ROLES = {
 }
 
 
-def dataset_info(name: str, files: Mapping[str, str], **entry: Any) -> dict[str, str]:
-    """`dataset_info.json` for the data files of a format: an entry for each split, and one name where there are none.
+# What it can read, by the ends of names: it knows no packed lines.
+_READABLE = (".jsonl", ".parquet")
 
-    Where `columns` are given, LLaMA-Factory reads those and no others.
+
+def dataset_info(name: str, files: Mapping[str, Sequence[str]], **entry: Any) -> dict[str, str]:
+    """`dataset_info.json` for the data files of a format: an entry for each, by the split and, of several, a number.
+
+    It reads no patterns, so every file has a name of its own. There is none where it cannot read the files. Where
+    `columns` are given, LLaMA-Factory reads those and no others.
     """
-    entries = {f"{name}-{split}" if split else name: {"file_name": file, **entry} for split, file in files.items()}
-    return {"dataset_info.json": json.dumps(entries, ensure_ascii=False, indent=2) + "\n"}
+    entries = {
+        "-".join([name, *([split] if split else []), *([f"{number:05}"] if len(own) > 1 else [])]): file
+        for split, own in files.items()
+        for number, file in enumerate(own)
+    }
+    if not all(file.endswith(_READABLE) for file in entries.values()):
+        return {}
+    told = {called: {"file_name": file, **entry} for called, file in entries.items()}
+    return {"dataset_info.json": json.dumps(told, ensure_ascii=False, indent=2) + "\n"}

@@ -153,13 +153,10 @@ def companions(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
     texts: dict[str, str] = {}
     for choice in plan.choices:
         name = choice.format.name
-        # Where a part has several files, the name is a pattern that all of them fit.
-        files: dict[str, str] = {}
+        files: dict[str, list[str]] = {}
         for file in manifest["files"]:
             if file["format"] == name:
-                own = file["path"].removeprefix(f"{name}/")
-                several = f"{file['split'] or division.WHOLE}-*.{KINDS[plan.files].ending}"
-                files[file["split"]] = several if file["split"] in files else own
+                files.setdefault(file["split"], []).append(file["path"].removeprefix(f"{name}/"))
         texts |= {f"{name}/{path}": text for path, text in choice.format.beside(files).items()}
     texts["croissant.json"] = croissant(with_texts(manifest, texts))
     texts["README.md"] = card(with_texts(manifest, texts))

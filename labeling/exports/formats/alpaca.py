@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from labeling.exports.conversations import asked
 from labeling.exports.demonstrations import demonstrations
@@ -42,5 +42,5 @@ class Alpaca(Format):
                 "metadata": demonstration.metadata,
             }
 
-    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         return dataset_info(self.name, files, columns=_COLUMNS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Protocol
 
 from labeling.exports.policies import Policies
@@ -35,9 +35,9 @@ class Format(Protocol):
         """The rows of one prompt, in a fixed order. What a rule leaves out is counted in `removed`."""
         ...
 
-    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         """Other files that loaders need in the same folder: their names with their text.
 
-        `files` has the name of the data file for each split, or for "" where the data are not divided.
+        `files` has the names of the data files for each split, or for "" where the data are not divided.
         """
         return {}

@@ -5,7 +5,7 @@ Its own rules for the order of turns hold in all three; a row that breaks them i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from labeling.exports.conversations import asked, reply
 from labeling.exports.demonstrations import demonstrations
@@ -42,7 +42,7 @@ class LlamaFactory(Format):
             else:
                 yield {"messages": [*messages, reply(demonstration.text)], "metadata": demonstration.metadata}
 
-    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         return dataset_info(self.name, files, formatting="sharegpt", columns={"messages": "messages"}, tags=ROLES)
 
 
@@ -62,7 +62,7 @@ class LlamaFactoryPreference(Format):
                 sides = {"chosen": reply(pair.chosen), "rejected": reply(pair.rejected)}
                 yield {"messages": messages, **sides, "metadata": pair.metadata}
 
-    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         columns = {"messages": "messages", "chosen": "chosen", "rejected": "rejected"}
         return dataset_info(self.name, files, formatting="sharegpt", ranking=True, columns=columns, tags=ROLES)
 
@@ -82,6 +82,6 @@ class LlamaFactoryKto(Format):
                 whole = [*messages, reply(judgement.text)]
                 yield {"messages": whole, "label": judgement.label, "metadata": judgement.metadata}
 
-    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         columns = {"messages": "messages", "kto_tag": "label"}
         return dataset_info(self.name, files, formatting="sharegpt", columns=columns, tags=ROLES)

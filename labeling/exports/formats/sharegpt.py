@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 from labeling.exports.conversations import asked, reply
 from labeling.exports.demonstrations import demonstrations
@@ -34,6 +34,6 @@ class ShareGpt(Format):
                     "metadata": demonstration.metadata,
                 }
 
-    def beside(self, files: Mapping[str, str]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
         columns = {"messages": "conversations", "system": "system"}
         return dataset_info(self.name, files, formatting="sharegpt", columns=columns)

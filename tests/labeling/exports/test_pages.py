@@ -48,7 +48,7 @@ def test_every_format_has_a_page_with_a_row_as_it_is(name: str) -> None:
         if name == "helpsteer":
             shown = {column: shown[column] for column in real[0]}
         assert any(list(shown) == list(row) and alike(shape(shown), shape(row)) for row in real), "a real row differs"
-    beside = [json.loads(text) for text in kind.beside({"": f"{name}.jsonl"}).values()]
+    beside = [json.loads(text) for text in kind.beside({"": [f"{name}.jsonl"]}).values()]
     assert told == beside, "what stands beside the data is shown as it is"
 
 
@@ -116,7 +116,7 @@ def test_the_code_on_every_page_loads_a_real_export(
         folder.mkdir()
         monkeypatch.chdir(folder)
         call_command("export", "haiku", format=name, out=f"{name}.jsonl")
-        for file, text in kind.beside({"": f"{name}.jsonl"}).items():
+        for file, text in kind.beside({"": [f"{name}.jsonl"]}).items():
             Path(file).write_text(text, "utf-8")
         (code,) = blocks(name, "python")
         names: dict[str, Any] = {}

@@ -267,9 +267,9 @@ def test_a_prompt_with_tool_calls_leads_each_part(project: Project, ann: User) -
 
 def test_what_goes_beside_the_rows(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     """What formats want in their folder, and what describes the dataset, is in the manifest like every file."""
-    given: list[dict[str, str]] = []
+    given: list[dict[str, list[str]]] = []
 
-    def beside(_: object, of: dict[str, str]) -> dict[str, str]:
+    def beside(_: object, of: dict[str, list[str]]) -> dict[str, str]:
         given.append(of)
         return {"info.json": json.dumps(of)}
 
@@ -283,7 +283,7 @@ def test_what_goes_beside_the_rows(project: Project, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(manifests, "card", card)
     monkeypatch.setattr(plans, "SHARD_PROMPTS", 11)
     release = built(project, "sft", "raw", title="Of haiku", splits={"train": 90, "test": 10})
-    assert given == [{"train": "train-*.jsonl", "test": "test-00000.jsonl"}]
+    assert given == [{"train": ["train-00000.jsonl", "train-00001.jsonl"], "test": ["test-00000.jsonl"]}]
     assert release.manifest
     beside_rows = [file for file in release.manifest["files"] if not file["format"]]
     assert [(file["path"], file["rows"], file["split"]) for file in beside_rows] == [

@@ -288,7 +288,7 @@ def test_llama_factory_has_one_message_a_side_and_a_label_for_the_last() -> None
 @pytest.mark.parametrize("name", ["llama-factory", "llama-factory-preference", "llama-factory-kto"])
 def test_every_row_passes_what_llama_factory_asks_of_it(name: str) -> None:
     """The conditions of its converter for messages, by the words that stand beside the data."""
-    (entry,) = json.loads(FORMATS[name].beside({"": "x.jsonl"})["dataset_info.json"]).values()
+    (entry,) = json.loads(FORMATS[name].beside({"": ["x.jsonl"]})["dataset_info.json"]).values()
     tags, columns = entry["tags"], entry["columns"]
     places = ((tags["user_tag"], tags["observation_tag"]), (tags["assistant_tag"], tags["function_tag"]))
     for made in plenty():

@@ -189,19 +189,28 @@ def test_a_format_that_is_like_another_gives_no_more_rows_and_counts_the_rest(na
 def test_what_stands_beside_the_data_names_their_files(name: str) -> None:
     kind = FORMATS[name]
     (row, *_) = rows_of(name, Policies(), plenty())
-    for file, text in kind.beside({"": "data.jsonl"}).items():
+    for file, text in kind.beside({"": ["data.jsonl"]}).items():
         assert file == "dataset_info.json"
         assert text.endswith("}\n")
         ((entry_name, entry),) = json.loads(text).items()
         assert (entry_name, entry["file_name"]) == (name, "data.jsonl")
         assert set(entry["columns"].values()) <= set(row), "it names columns that are there"
-        divided = json.loads(kind.beside({"train": "a.jsonl", "test": "b.jsonl"})[file])
+        several = json.loads(kind.beside({"": ["all-00000.parquet", "all-00001.parquet"], "test": ["t.jsonl"]})[file])
+        # It would take a pattern for the name of a file.
+        assert {called: entry["file_name"] for called, entry in several.items()} == {
+            f"{name}-00000": "all-00000.parquet",
+            f"{name}-00001": "all-00001.parquet",
+            f"{name}-test": "t.jsonl",
+        }
+        # Nor can it read what is packed.
+        assert kind.beside({"": ["data.jsonl.gz"]}) == kind.beside({"": ["data.jsonl.zst"]}) == {}
+        divided = json.loads(kind.beside({"train": ["a.jsonl"], "test": ["b.jsonl"]})[file])
         assert divided == {
             f"{name}-train": entry | {"file_name": "a.jsonl"},
             f"{name}-test": entry | {"file_name": "b.jsonl"},
         }
     needs = {"alpaca", "sharegpt", "llama-factory", "llama-factory-preference", "llama-factory-kto"}
-    assert bool(kind.beside({"": "data.jsonl"})) is (name in needs)
+    assert bool(kind.beside({"": ["data.jsonl"]})) is (name in needs)
 
 
 def test_the_same_answers_give_the_same_bytes() -> None:
