@@ -47,18 +47,16 @@ def card(manifest: Manifest) -> str:
 
 
 def _metadata(manifest: Manifest) -> dict[str, Any]:
-    kinds = [kind for kind in manifest["formats"] if _loadable(manifest, kind)]
+    kinds = [kind for kind in manifest["formats"] if wording.files_of(manifest, kind)]
     names = [kind["format"] for kind in kinds]
     people = manifest.get("counts", {}).get("annotators", 0) > 0
     models = bool(manifest.get("sources", {}).get("models"))
-    license_name = manifest["project"].get("license", "")
     codes, tags = _languages(manifest)
     found: dict[str, Any] = {
         "pretty_name": " ".join(_UNSEEN.sub(" ", wording.name_of(manifest)).split()),
         "language": codes,
         # Whole tags, where they say more than the language does: Brazilian Portuguese.
         "language_bcp47": tags,
-        **(hubwords.license_fields(license_name) if license_name else {}),
         **hubwords.creators(names, by_people=people, by_models=models),
         "source_datasets": ["original"],
         "size_categories": [hubwords.size_category(max((kind["rows"] for kind in kinds), default=0))],
@@ -71,7 +69,7 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
             # Parquet knows its own types, and has text where rows differ in shape.
             if kind.get("schema")
             and is_certain(kind["schema"])
-            and not _loadable(manifest, kind)[0]["path"].endswith(".parquet")
+            and not wording.files_of(manifest, kind)[0]["path"].endswith(".parquet")
         ],
     }
     return {name: value for name, value in found.items() if value}
@@ -94,10 +92,9 @@ def _config(manifest: Manifest, kind: Format, *, default: bool) -> dict[str, Any
 
 
 def _paths(manifest: Manifest, kind: Format) -> dict[str, list[str]]:
-    """The files of each part as a loader wants them: all of one type, many shards as a pattern."""
-    files = _loadable(manifest, kind)
+    """The files of each part as a loader wants them: many shards as a pattern."""
     found: dict[str, list[str]] = {}
-    for file in files:
+    for file in wording.files_of(manifest, kind):
         found.setdefault(split_name(file.get("split") or ""), []).append(file["path"])
     return {split: _pattern(paths) for split, paths in found.items()}
 
@@ -111,16 +108,6 @@ def _pattern(paths: Sequence[str]) -> list[str]:
     """Some paths, or the pattern that finds them: the shards of a part differ in their digits alone."""
     patterns = {re.sub(r"-\d{5}\.", "-*.", path) for path in paths}
     return sorted(patterns) if len(paths) > 1 and len(patterns) == 1 else list(paths)
-
-
-def _loadable(manifest: Manifest, kind: Format) -> list[Mapping[str, Any]]:
-    """The format's files of one type: Parquet where there are some, as these know their types, or else JSON Lines."""
-    files = [file for file in manifest.get("files", ()) if file.get("format") == kind["format"]]
-    for ending in (r"\.parquet", r"\.jsonl(\.gz|\.zst)?"):
-        found = [file for file in files if re.search(ending + "$", file["path"])]
-        if found:
-            return found
-    return []
 
 
 # --- What people read -----------------------------------------------------------------------------------------------
@@ -144,11 +131,11 @@ def _sections(manifest: Manifest) -> Iterator[tuple[str, Iterable[str]]]:
     yield "What is in it", _contents(manifest)
     yield "How to load it", _loading(manifest)
     yield "How it was made", _made(manifest)
-    yield "Parts", [" ".join(wording.divided(manifest, escaped))]
+    yield "Parts", [" ".join(wording.divided(manifest))]
     yield "What was left out", _left_out(manifest)
     yield "Agreement", _agreement(manifest)
     yield "What to know before training", [f"- `{name}`: {escaped(said)}" for name, said in wording.warned(manifest)]
-    yield "Licence", _licence(manifest)
+    yield "Licence", ["The project names no licence. Ask whoever published this before you use it or pass it on."]
     yield "This release", _release(manifest)
     yield "Files", _files(manifest)
 
@@ -177,7 +164,7 @@ def _contents(manifest: Manifest) -> Iterator[str]:
 
 
 def _loading(manifest: Manifest) -> Iterator[str]:
-    kinds = [kind for kind in manifest["formats"] if _loadable(manifest, kind)]
+    kinds = [kind for kind in manifest["formats"] if wording.files_of(manifest, kind)]
     if not kinds:
         return
     yield "In the place of `FOLDER` goes the folder that holds this file, or the name of the dataset on the Hub."
@@ -192,7 +179,7 @@ def _loading(manifest: Manifest) -> Iterator[str]:
         f'rows = load_dataset("FOLDER", "{first}", split="{part}")',
         "```",
     )
-    paths = [file["path"] for kind in kinds for file in _loadable(manifest, kind)]
+    paths = [file["path"] for kind in kinds for file in wording.files_of(manifest, kind)]
     plain = next((path for path in paths if path.endswith((".jsonl", ".jsonl.gz"))), "")
     if plain:
         opened, imported = ("gzip.open", "gzip, json") if plain.endswith(".gz") else ("open", "json")
@@ -237,14 +224,6 @@ def _agreement(manifest: Manifest) -> Iterator[str]:
     found = wording.agreed(manifest)
     if found:
         yield from _table(("measure", "value"), *((escaped(name), number) for name, number in found), numbers=(1,))
-
-
-def _licence(manifest: Manifest) -> Iterator[str]:
-    name = manifest["project"].get("license", "")
-    if name:
-        yield f"{paragraph(name)}."
-    else:
-        yield "The project names no licence. Ask whoever published this before you use it or pass it on."
 
 
 def _release(manifest: Manifest) -> Iterator[str]:

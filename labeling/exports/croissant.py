@@ -46,8 +46,8 @@ _SPLITS = {"train": "cr:TrainingSplit", "validation": "cr:ValidationSplit", "tes
 def croissant(manifest: Manifest) -> str:
     """The description as canonical JSON: sorted names, two spaces, a line feed at the end.
 
-    Reads of the manifest what is there. Three things that Croissant asks for a release may not know: `project.license`
-    is left out where it is missing, `project.url` becomes a URN, and `project.creator` the project itself.
+    Reads of the manifest what is there. Three things that Croissant asks for a release does not know: the licence is
+    left out, the address is a URN, and the creator the project itself.
     """
     return json.dumps(_dataset(manifest), ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True) + "\n"
 
@@ -65,12 +65,8 @@ def _dataset(manifest: Manifest) -> dict[str, Any]:
         "name": name,
         "description": "\n\n".join(filter(None, (wording.about(manifest), project.get("description", "")))),
         **({"alternateName": manifest["title"]} if manifest.get("title") else {}),
-        **({"license": hubwords.license_address(project["license"])} if project.get("license") else {}),
-        "url": project.get("url") or f"urn:dataset:{project['slug']}:{number}",
-        "creator": {
-            "@type": "sc:Organization",
-            "name": project.get("creator") or project.get("name") or project["slug"],
-        },
+        "url": f"urn:dataset:{project['slug']}:{number}",
+        "creator": {"@type": "sc:Organization", "name": project.get("name") or project["slug"]},
         "dateCreated": manifest["created_at"],
         "datePublished": manifest["created_at"],
         # Releases may change any row, so each is a major version (semver.org, as Croissant asks).
@@ -107,7 +103,7 @@ def _distribution(manifest: Manifest) -> Iterator[dict[str, Any]]:
                 "sha256": file["sha256"],
             }
     for kind in manifest["formats"]:
-        files = _files(manifest, kind)
+        files = wording.files_of(manifest, kind)
         if len(files) > 1:
             yield {
                 "@type": "cr:FileSet",
@@ -119,13 +115,6 @@ def _distribution(manifest: Manifest) -> Iterator[dict[str, Any]]:
             }
 
 
-def _files(manifest: Manifest, kind: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The format's files that hold rows, all of one type: of Parquet and JSON Lines side by side, Parquet."""
-    found = [file for file in manifest.get("files", ()) if file.get("format") == kind["format"]]
-    parquet = [file for file in found if _ending(file["path"]) == ".parquet"]
-    return parquet or [file for file in found if _ending(file["path"]) == ".jsonl"]
-
-
 # --- Rows -----------------------------------------------------------------------------------------------------------
 
 
@@ -134,7 +123,7 @@ def _record_sets(manifest: Manifest) -> Iterator[dict[str, Any]]:
     if parts:
         yield _parts(parts)
     for kind in manifest["formats"]:
-        files = _files(manifest, kind)
+        files = wording.files_of(manifest, kind)
         if not files:
             continue
         name = kind["format"]

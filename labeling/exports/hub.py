@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labeling.errors import DomainError
+from labeling.exports.files import KINDS
 from labeling.exports.formats import FORMATS
 
 Source = Path | bytes | io.BufferedIOBase
@@ -22,7 +23,8 @@ Progress = Callable[[str, int, int], None]
 
 _TOKENS = "huggingface.co/settings/tokens"
 # The files of a release that hold rows; what an earlier release left there must not be read with the new ones.
-_SHARD = re.compile(r"(?P<format>[a-z0-9-]+)/[^/]+-\d{5}\.(jsonl(\.gz|\.zst)?|parquet)")
+_ENDINGS = "|".join(re.escape(kind.ending) for kind in KINDS.values())
+_SHARD = re.compile(rf"(?P<format>[a-z0-9-]+)/[^/]+-\d{{5}}\.({_ENDINGS})")
 _LONGEST = 300  # characters of what the Hub says that are passed on
 
 

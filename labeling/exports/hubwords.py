@@ -1,7 +1,7 @@
-"""The words that the Hugging Face Hub knows: what a dataset card may name languages, licences, sizes and tags.
+"""The words that the Hugging Face Hub knows: what a dataset card may name languages, sizes and tags.
 
-From the Hub's own documentation (hub-docs, datasetcard.md and repositories-licenses.md). A word that it does not know
-makes it refuse the card, so what is not here is told in the text instead.
+From the Hub's own documentation (hub-docs, datasetcard.md). A word that it does not know makes it refuse the card, so
+what is not here is told in the text instead.
 """
 
 from __future__ import annotations
@@ -20,26 +20,6 @@ _CODES = (
 _TWO_LETTERS = frozenset(_CODES.split())
 # Codes of three letters that name no language: undetermined, several, none, uncoded, and those for local use.
 _NO_LANGUAGE = re.compile(r"und|mul|zxx|mis|q[a-t][a-z]")
-
-# Licences that the Hub knows: first those whose identifier is SPDX's in small letters, then the others with SPDX's, and
-# those that SPDX does not have. Without those of single models.
-_SPDX = (
-    "Apache-2.0 MIT AFL-3.0 Artistic-2.0 BSL-1.0 BSD-2-Clause BSD-3-Clause BSD-3-Clause-Clear CC0-1.0 CC-BY-2.0 "
-    "CC-BY-2.5 CC-BY-3.0 CC-BY-4.0 CC-BY-SA-3.0 CC-BY-SA-4.0 CC-BY-NC-2.0 CC-BY-NC-3.0 CC-BY-NC-4.0 CC-BY-ND-4.0 "
-    "CC-BY-NC-ND-3.0 CC-BY-NC-ND-4.0 CC-BY-NC-SA-2.0 CC-BY-NC-SA-3.0 CC-BY-NC-SA-4.0 CDLA-Sharing-1.0 "
-    "CDLA-Permissive-1.0 CDLA-Permissive-2.0 WTFPL ECL-2.0 EPL-1.0 EPL-2.0 etalab-2.0 EUPL-1.1 EUPL-1.2 AGPL-3.0 "
-    "GPL-2.0 GPL-3.0 LGPL-2.1 LGPL-3.0 ISC LPPL-1.3c MS-PL MPL-2.0 OSL-3.0 PostgreSQL OFL-1.1 NCSA Unlicense Zlib"
-)
-_OTHER_NAMES = {"c-uda": "C-UDA-1.0", "odc-by": "ODC-By-1.0", "odbl": "ODbL-1.0", "pddl": "PDDL-1.0"}
-_NOT_SPDX = (
-    "openrail bigscience-openrail-m creativeml-openrail-m bigscience-bloom-rail-1.0 bigcode-openrail-m openrail++ "
-    "bsd cc gfdl gpl lgpl intel-research lgpl-lr unknown other"
-)
-LICENSES: dict[str, str] = {
-    **{name.lower(): name for name in _SPDX.split()},
-    **_OTHER_NAMES,
-    **dict.fromkeys(_NOT_SPDX.split(), ""),
-}
 
 _SIZES = ("n<1K", "1K<n<10K", "10K<n<100K", "100K<n<1M", "1M<n<10M", "10M<n<100M", "100M<n<1B", "1B<n<10B")
 
@@ -64,20 +44,6 @@ def language(tag: str) -> str:
     if code in _TWO_LETTERS:
         return code
     return code if re.fullmatch("[a-z]{3}", code) and not _NO_LANGUAGE.fullmatch(code) else ""
-
-
-def license_fields(name: str) -> dict[str, str]:
-    """The card's fields for a licence. One that the Hub does not know is `other`, with its name and perhaps a link."""
-    if name.lower() in LICENSES:
-        return {"license": name.lower()}
-    fields = {"license": "other", "license_name": re.sub("[^a-z0-9.]+", "-", name.lower()).strip("-.")[:60] or "other"}
-    return fields | ({"license_link": name} if re.fullmatch(r"https://\S+", name) else {})
-
-
-def license_address(name: str) -> str:
-    """Where a licence can be read: at spdx.org if it is one of theirs; otherwise what the project calls it."""
-    known = LICENSES.get(name.lower())
-    return f"https://spdx.org/licenses/{known}.html" if known else name
 
 
 def size_category(rows: int) -> str:

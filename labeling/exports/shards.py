@@ -1,7 +1,8 @@
 """From examples to the files of a release, one shard after the other: all formats and parts in one pass.
 
 A shard is a contiguous range of prompts in the order of their ids. It becomes local files, which whoever asked stores
-(or compares) before the next is begun. Memory holds what one prompt says and the rows that wait to be set apart.
+(or compares) before the next is begun. Memory holds what one prompt says and the rows that wait to be set apart,
+and, where a format leaves out rows that repeat others, a hash of each of its rows.
 """
 
 from __future__ import annotations

@@ -98,27 +98,26 @@ PSEUDONYMS = (
 )
 
 
-def divided(manifest: Manifest, say: Say = as_it_is) -> list[str]:
-    """Which rows are in which part."""
+def divided(manifest: Manifest) -> list[str]:
+    """Which rows are in which part. The rule tells the shares."""
     splits = manifest.get("splits", {})
-    ratios = splits.get("ratios")
-    rule = f"{splits['rule'].rstrip('.')}." if splits.get("rule") else ""
-    if not ratios and any(file.get("split") for file in manifest.get("files", ())):
-        return [" ".join(filter(None, (rule, "All rows of a prompt are in one part.")))]
-    if not ratios:
+    if not splits.get("ratios") and not any(file.get("split") for file in manifest.get("files", ())):
         return [f"The dataset is not divided: everything is in one part, which loaders know as `{UNDIVIDED}`."]
-    whole = sum(ratios.values()) or 1
-    shares = listed([f"{share / whole:.1%} {say(name)}".replace(".0%", "%") for name, share in ratios.items()])
-    return [" ".join(filter(None, (f"By prompts: {shares}. All rows of a prompt are in one part.", rule)))]
+    rule = f"{splits['rule'].rstrip('.')}." if splits.get("rule") else ""
+    return [" ".join(filter(None, (rule, "All rows of a prompt are in one part.")))]
+
+
+def files_of(manifest: Manifest, kind: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The files that hold the rows of a format. They are all of one kind."""
+    return [file for file in manifest.get("files", ()) if file.get("format") == kind["format"]]
 
 
 def parts(manifest: Manifest, kind: Mapping[str, Any]) -> dict[str, int]:
     """The rows of each part of a format, in the order of its files; the undivided whole under its loader's name."""
     found: dict[str, int] = {}
-    for file in manifest.get("files", ()):
-        if file.get("format") == kind["format"]:
-            part = file.get("split") or UNDIVIDED
-            found[part] = found.get(part, 0) + file.get("rows", 0)
+    for file in files_of(manifest, kind):
+        part = file.get("split") or UNDIVIDED
+        found[part] = found.get(part, 0) + file.get("rows", 0)
     return found
 
 

@@ -230,7 +230,10 @@ def _finish(release: Release, plan: Plan) -> None:
 
 
 def _check_stored(release: Release, manifest: dict[str, Any]) -> None:
-    """Raises OSError where a file is not there as a whole. Takes away what no shard knows of, such as half a file."""
+    """Raises OSError where a file is not there as a whole.
+
+    Takes away what no shard knows of, such as half a file, and the hashes of rows, which are for going on alone.
+    """
     known = {file["path"] for file in manifest["files"]} | {manifests.PATH}
     for file in manifest["files"]:
         if stored.size(release, file["path"]) != file["bytes"]:

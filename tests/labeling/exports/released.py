@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from labeling.exports.division import USUAL, rule
 from labeling.exports.formats import FORMATS
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
@@ -91,8 +92,8 @@ def release(
         "cutoff": "2026-06-30T12:00:00.000000Z",
         "code": {"version": "0.1.0", "revision": ""},
         "splits": {
-            "rule": "A prompt's part hangs on a hash of its opening user turn",
-            "ratios": {"train": 80, "validation": 10, "test": 10} if divided else None,
+            "rule": rule(USUAL if divided else None),
+            "ratios": dict(USUAL) if divided else None,
         },
         "sources": {
             "queues": [{"slug": "rank", "name": "Rank", "overlap": 2, "form_versions": [1, 2]}],

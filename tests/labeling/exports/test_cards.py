@@ -90,14 +90,13 @@ def test_datasets_finds_every_configuration_and_part(divided: bool, shards: int,
 
 
 def test_the_hub_s_own_reader_takes_it(tmp_path: Path) -> None:
-    text = card(release(tmp_path, license="cc-by-4.0"))
+    text = card(release(tmp_path))
     data: dict[str, Any] = dict(huggingface_hub.DatasetCard(text).data.__dict__)
     data = {name: value for name, value in data.items() if value is not None}
     assert data == front(text)
     assert data["pretty_name"] == "Haiku, release 3"
     assert data["language"] == ["en", "no", "pt"]
     assert data["language_bcp47"] == ["pt-BR"]
-    assert data["license"] == "cc-by-4.0"
     assert data["size_categories"] == ["n<1K"]
     assert data["tags"] == ["human-feedback", "sft", "preference", "dpo", "kto"]
     assert [config["config_name"] for config in data["configs"]] == ["sft", "preference", "kto"]
@@ -134,13 +133,6 @@ def test_rows_of_many_shapes_and_texts_that_are_all_dates_have_no_types_in_the_c
     assert "dataset_info" not in front(card(manifest))
 
 
-def test_parquet_is_taken_before_json(tmp_path: Path) -> None:
-    manifest = release(tmp_path, ("sft",), divided=False)
-    manifest["files"].append(manifest["files"][0] | {"path": "sft/all-00000.parquet"})
-    (found,) = front(card(manifest))["configs"][0]["data_files"]
-    assert found == {"split": "train", "path": "sft/all-00000.parquet"}
-
-
 @pytest.mark.parametrize(
     ("tag", "code"),
     [
@@ -173,11 +165,7 @@ def test_sizes_are_the_hub_s_words(rows: int, words: str) -> None:
     assert hubwords.size_category(rows) == words
 
 
-def test_a_licence_that_the_hub_does_not_know_is_named(tmp_path: Path) -> None:
-    data = front(card(release(tmp_path, license="Our Own Terms, v2")))
-    assert (data["license"], data["license_name"]) == ("other", "our-own-terms-v2")
-    assert hubwords.license_fields("https://example.org/terms")["license_link"] == "https://example.org/terms"
-    assert hubwords.license_fields("§")["license_name"] == "other"
+def test_it_says_that_the_project_names_no_licence(tmp_path: Path) -> None:
     text = card(release(tmp_path))
     assert "license" not in front(text)
     assert "The project names no licence." in text
@@ -209,7 +197,7 @@ def test_it_says_what_there_is_to_know(tmp_path: Path) -> None:
         "In the queue Rank, 2 people answer each prompt, by versions 1 and 2 of its form.",
         "the guidelines before them, in version 1",
         "pseudonyms",
-        "80% train, 10% validation and 10% test",
+        "80 % train, 10 % validation, 10 % test",
         "pairs whose two texts are the same once trimmed",
         "3 rows hold <|im_end|>. Look at them.",
         "0.875",
@@ -220,6 +208,7 @@ def test_it_says_what_there_is_to_know(tmp_path: Path) -> None:
         *(file["sha256"] for file in manifest["files"]),
     ):
         assert said in shown, said
+    assert len(re.findall("80 ?% train", shown)) == 1
 
 
 def test_what_the_manifest_does_not_know_is_not_told() -> None:
@@ -251,7 +240,7 @@ def test_the_same_manifest_gives_the_same_card(tmp_path: Path) -> None:
 
 def with_everywhere(manifest: dict[str, Any], text: str) -> dict[str, Any]:
     """The manifest with a text in every place that somebody types."""
-    manifest["project"] |= {"name": text, "description": text, "license": text}
+    manifest["project"] |= {"name": text, "description": text}
     manifest["title"] = text
     manifest["sources"]["queues"][0]["name"] = text
     manifest["sources"]["models"] = {text: 1}
@@ -272,7 +261,7 @@ def test_nothing_typed_becomes_markup_or_metadata(text: str, tmp_path: Path) -> 
     wild = card(with_everywhere(release(tmp_path), text))
     assert list(elements(wild)) == list(elements(tame))
     known, found = front(tame), front(wild)
-    assert found.keys() - known.keys() <= {"license_link"}
+    assert found.keys() <= known.keys()
     assert found["tags"] == known["tags"]
     assert found["configs"] == known["configs"] or found["configs"][0]["data_files"][0]["split"] == split_name(text)
 

@@ -36,7 +36,7 @@ def nodes(value: Any) -> Iterator[dict[str, Any]]:
 
 @pytest.fixture
 def manifest(tmp_path: Path) -> dict[str, Any]:
-    return release(tmp_path, FORMATS, shards=2, license="cc-by-4.0")
+    return release(tmp_path, FORMATS, shards=2)
 
 
 def test_it_holds_what_the_specification_asks_for(manifest: dict[str, Any]) -> None:
@@ -46,7 +46,7 @@ def test_it_holds_what_the_specification_asks_for(manifest: dict[str, Any]) -> N
     assert found["@context"]["conformsTo"] == "dct:conformsTo"
     assert found["name"] == "Haiku, release 3"
     assert found["description"].endswith("\n\nShort poems.")
-    assert found["license"] == "https://spdx.org/licenses/CC-BY-4.0.html"
+    assert "license" not in found
     assert found["url"] == "urn:dataset:haiku:3"
     assert found["creator"]["name"] == "Haiku"
     assert found["datePublished"] == "2026-06-30T12:00:05Z"
@@ -67,7 +67,7 @@ def test_every_name_that_is_used_is_in_the_context(manifest: dict[str, Any]) -> 
     """Names that the context does not turn into Croissant's are schema.org's."""
     found = described(manifest)
     of_schema_org = {
-        *("name", "description", "alternateName", "license", "url", "creator", "dateCreated", "datePublished"),
+        *("name", "description", "alternateName", "url", "creator", "dateCreated", "datePublished"),
         *("version", "keywords", "inLanguage", "distribution", "contentUrl", "contentSize", "encodingFormat", "sha256"),
     }
     for node in nodes(found):
