@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from labeling.exports.selection import Versions
+from labeling.text import unfit_text
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
 _SHARE = re.compile(r"0(\.[0-9]{1,6})?|\.[0-9]{1,6}|1(\.0{1,6})?")
@@ -99,6 +100,8 @@ class Names:
         found = dict.fromkeys(name.strip() for row in rows for name in row if name.strip())
         if not found:
             raise ValueError("Give one name or several, with commas between.")
+        if unfit := next(filter(None, map(unfit_text, found)), None):
+            raise ValueError(f"A name here {unfit}")
         return tuple(found)
 
     def write(self, value: tuple[str, ...]) -> str:

@@ -143,6 +143,8 @@ def test_all_mistakes_are_told_at_once() -> None:
         ("tags", ","),
         ("tags", '"a" b'),
         ("tags", '"a'),
+        ("tags", "a\x00b"),
+        ("tags", "\ud800"),
         ("guidelines", "0"),
         ("guidelines", "-3"),
         ("guidelines", "3-2"),
