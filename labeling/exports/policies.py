@@ -303,31 +303,30 @@ def _fits(pairs: Pairs, better: int, worse: int, lowest: int) -> bool:
 
 @dataclass(frozen=True)
 class Best:
-    """The candidate that beats every other one. `agreement` is the smallest share of raters who say so of a pair."""
+    """The candidate that beats every other one.
+
+    `raters` is how many people judged the pair with another one that the fewest judged, `agreement` the smallest share
+    of raters who say so of a pair.
+    """
 
     candidate: int
     raters: int
     agreement: float
 
 
-def best(judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
-    """The candidate that a strict majority puts above each of the others (Condorcet's winner), or None.
+def above_all(preferences: Sequence[Preference], judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
+    """The candidate that these preferences put above each of the others, or None: of majorities, Condorcet's winner.
 
     Candidates with the same text are one candidate here. Two that tie for the best place make none the best: which
     of them to train on is not for the export to guess.
     """
-    return above_all(majorities(judged_here.rankings), judged_here, texts)
-
-
-def above_all(preferences: Sequence[Preference], judged_here: Judged, texts: Mapping[int, str]) -> Best | None:
-    """The candidate that these preferences put above each of the others, or None."""
-    won = {(p.better, p.worse): p.agreement for p in preferences}
+    won = {(p.better, p.worse): p for p in preferences}
     candidates = judged_here.candidates
     for candidate in sorted(candidates, key=lambda c: sha256(str(c))):
         others = [other for other in candidates if texts[other] != texts[candidate]]
         if others and all((candidate, other) in won for other in others):
-            agreement = min(won[candidate, other] for other in others)
-            return Best(candidate, len(judged_here.rankings), agreement)
+            over = [won[candidate, other] for other in others]
+            return Best(candidate, min(p.raters for p in over), min(p.agreement for p in over))
     return None
 
 

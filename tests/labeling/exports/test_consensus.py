@@ -192,6 +192,12 @@ def test_too_few_raters_are_no_raters() -> None:
     assert labels(rated(a=1), min_raters=2, removed=removed) == {}
     assert removed.as_dict() == {"few_raters": 3}
     assert preferred(*two, min_raters=2) == ["a>b"]
+    # Of three who judged here, one alone was shown both of those that are left.
+    three, known = [ranked("a b c"), ranked("b c"), ranked("b c")], Removed()
+    (row,) = rows("sft", *three, models=("m1", "m2"))
+    assert (row["metadata"]["candidate_id"], row["metadata"]["n_raters"]) == ("1", 1)
+    assert rows("sft", *three, models=("m1", "m2"), min_raters=2, removed=known) == []
+    assert known.as_dict() == {"model": 1, "few_raters": 1}
     assert labels(rated(a=1), rated(a=1), min_raters=2) == {"a": True}
 
 

@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.exports import policies
+from labeling.exports import consensus, policies
 from labeling.exports.answers import Ranking, judged
-from labeling.exports.policies import SHARES, Edits, Pairs, Policies, Responses, Split, split_of
+from labeling.exports.policies import SHARES, Consensus, Edits, Pairs, Policies, Responses, Split, split_of
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Annotation, Prompt
 from labeling.exports.removed import Removed
@@ -31,7 +31,7 @@ def preferred(*annotations: Annotation, kind: Pairs) -> list[str]:
 def best_of(*annotations: Annotation, texts: list[str] | None = None) -> str | None:
     made = example(*annotations, texts=texts or [])
     (group,) = judged(made)
-    found = policies.best(group, {c.id: c.text.strip() for c in made.candidates.values()})
+    found = consensus.best_of(group, {c.id: c.text.strip() for c in made.candidates.values()}, Consensus.MAJORITY)
     return NAMES[found.candidate - 1] if found else None
 
 
