@@ -77,7 +77,7 @@ def _from_rankings(example: Example, group: Judged, policies: Policies, removed:
         removed.add("circle" if runs_in_circle(preferences) else "no_preference")
     margins = _margins(example, policies)
     for preference in chosen:
-        if not _is_clear(preference, policies, removed):
+        if not is_clear(preference, policies, removed):
             continue
         better, worse = example.candidates[preference.better], example.candidates[preference.worse]
         metadata = _metadata(
@@ -102,7 +102,7 @@ def _from_rankings(example: Example, group: Judged, policies: Policies, removed:
         yield Pair(better.text.strip(), worse.text.strip(), margin, metadata)
 
 
-def _is_clear(preference: Preference, policies: Policies, removed: Removed) -> bool:
+def is_clear(preference: Preference, policies: Policies, removed: Removed) -> bool:
     """Whether enough people agree on a pair, and where they were asked how much better, on enough of it."""
     if not is_agreed_on(preference.raters, preference.agreement, policies, removed):
         return False

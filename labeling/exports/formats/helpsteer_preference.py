@@ -6,13 +6,14 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-from labeling.exports.answers import ranking_of
+from labeling.exports.answers import Ranking, ranking_of
 from labeling.exports.conversations import asked
 from labeling.exports.formats.base import Format
-from labeling.exports.policies import Policies
+from labeling.exports.policies import Policies, preference_of
+from labeling.exports.preferences import is_clear
 from labeling.exports.records import Annotation, Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.responses import is_agreed_on, withheld
+from labeling.exports.responses import withheld
 from labeling.text import sha256
 
 
@@ -32,7 +33,7 @@ class HelpSteerPreference(Format):
 
 @dataclass
 class _Compared:
-    """Two candidates under one question of one queue, and everybody's number with who said it and why.
+    """Two candidates under one question of one queue, everybody's ranking, and their number with who said it and why.
 
     The number is how much better the second is, from 1 to the number of degrees; below zero how much better the
     first is; 0 for a tie.
@@ -42,7 +43,7 @@ class _Compared:
     question: str
     task_id: int
     two: tuple[int, int]
-    degrees: int = 1
+    rankings: list[Ranking] = field(default_factory=list)
     said: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -60,7 +61,7 @@ def _compared(example: Example, without: Collection[int]) -> list[_Compared]:
                 group = found.setdefault(
                     (*known, (first, second)), _Compared(*known, annotation.task_id, (first, second))
                 )
-                group.degrees = max(group.degrees, ranking.strengths)
+                group.rankings.append(ranking)
                 sign = ranking.places[first] - ranking.places[second]
                 score = sign * max(1, ranking.strength)
                 group.said.append(
@@ -84,12 +85,8 @@ def _row(example: Example, group: _Compared, policies: Policies, removed: Remove
     if any(rules.values()):
         removed.add(next(rule for rule, applies in rules.items() if applies))
         return None
-    agreed = [abs(one["score"]) for one in group.said if one["score"] * overall > 0]
-    if not is_agreed_on(len(group.said), len(agreed) / len(group.said), policies, removed):
-        return None
-    margin = (sum(agreed) / len(agreed) - 1) / (group.degrees - 1) if group.degrees > 1 else 1.0
-    if margin < (policies.min_strength or 0):
-        removed.add("weak")
+    worse, better = group.two if overall > 0 else reversed(group.two)
+    if not is_clear(preference_of(group.rankings, better, worse), policies, removed):
         return None
     metadata: dict[str, Any] = {
         "prompt_id": str(example.prompt.id),
@@ -102,7 +99,7 @@ def _row(example: Example, group: _Compared, policies: Policies, removed: Remove
         "model_1": first.model,
         "model_2": second.model,
         "n_raters": len(group.said),
-        "strength_max": group.degrees,
+        "strength_max": max(1, *(ranking.strengths for ranking in group.rankings)),
     }
     return {
         "context": asked(example.prompt),

@@ -353,6 +353,11 @@ def test_rows_that_too_few_judged_are_left_out_of_every_format_of_judgements() -
     assert left_out("helpsteer-preference", *divided, policies=Policies(min_agreement=0.67)) == {"low_agreement": 1}
     assert left_out("helpsteer-preference", *divided, policies=Policies(min_strength=0.9)) == {"weak": 1}
     assert len(rows("helpsteer-preference", *divided, policies=Policies(min_strength=0.6))) == 1
+    # Whoever had one degree alone was not asked how much.
+    plainly, strong = compared("a", form=COMPARE_PLAINLY), Policies(min_strength=0.9)
+    assert len(rows("helpsteer-preference", plainly, plainly, compared("b", 1), policies=strong)) == 1
+    assert len(rows("helpsteer-preference", plainly, compared("a", 4), policies=strong)) == 1
+    assert left_out("helpsteer-preference", plainly, compared("a", 3), policies=strong) == {"weak": 1}
 
 
 def test_ratings_are_put_together_as_asked() -> None:
