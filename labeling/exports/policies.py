@@ -141,10 +141,10 @@ class Policies:
 def group_of(prompt: Prompt) -> bytes:
     """What all prompts have in common that must share a part, in 16 bytes.
 
-    It is `Prompt.group`, or the opening user turn where that is empty: prompts that open alike, whatever their case,
-    white space and Unicode form, are one group.
+    It is the opening user turn: prompts that open alike, whatever their case, white space and Unicode form, are one
+    group.
     """
-    return hashlib.sha256((prompt.group or normalised(prompt.opening)).encode()).digest()[:16]
+    return hashlib.sha256(normalised(prompt.opening).encode()).digest()[:16]
 
 
 def split_of(prompt: Prompt, ratios: tuple[int, int, int] = (80, 10, 10)) -> Split:

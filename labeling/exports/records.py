@@ -61,11 +61,7 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own.
-
-    Prompts with the same `group` share a split; where it is empty, those that open alike do. It is hashed as the
-    opening turn is: a group named by the normalised opening of one of its prompts leaves that one where it was.
-    """
+    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own."""
 
     id: int
     messages: tuple[Message, ...]
@@ -75,7 +71,6 @@ class Prompt:
     language: str = ""
     tags: str = "[]"
     metadata: str = "{}"
-    group: str = ""
 
     @property
     def opening(self) -> str:

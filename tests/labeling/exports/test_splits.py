@@ -13,6 +13,7 @@ from labeling.exports.policies import Policies, Split, SplitBy, split_of
 from labeling.exports.records import Prompt
 from labeling.exports.removed import Removed
 from labeling.exports.splits import HELD_OUT, Splits, tags_of
+from labeling.text import normalised
 
 _openings = st.sampled_from(["Why?", " why?\n", "WHY?", "How?", "What for?", "Ｗhat for?", "日本", ""])
 _tags = st.lists(st.sampled_from(["train", "validation", "test", "maths", "Test"]), max_size=2)
@@ -23,12 +24,12 @@ _ratios = (
 )
 
 
-def prompt(number: int, opening: str, *tags: str, group: str = "") -> Prompt:
-    return Prompt(number, ({"role": "user", "content": opening},), tags=json.dumps(tags), group=group)
+def prompt(number: int, opening: str, *tags: str) -> Prompt:
+    return Prompt(number, ({"role": "user", "content": opening},), tags=json.dumps(tags))
 
 
-_prompts = st.lists(st.tuples(_openings, _tags, st.sampled_from(["", "", "g1", "why?"])), max_size=12).map(
-    lambda found: [prompt(number, text, *tags, group=group) for number, (text, tags, group) in enumerate(found)]
+_prompts = st.lists(st.tuples(_openings, _tags), max_size=12).map(
+    lambda found: [prompt(number, text, *tags) for number, (text, tags) in enumerate(found)]
 )
 
 
@@ -53,10 +54,10 @@ def test_ratios_say_how_many() -> None:
     assert len(divided(prompts, SplitBy.HASH, (0, 0, 100))[Split.TEST]) == 3000
 
 
-@given(_openings, st.text(max_size=5), _ratios)
-def test_a_part_with_nothing_gets_nothing(opening: str, group: str, ratios: tuple[int, int, int]) -> None:
+@given(_openings | st.text(max_size=5), _ratios)
+def test_a_part_with_nothing_gets_nothing(opening: str, ratios: tuple[int, int, int]) -> None:
     share = dict(zip(Split, ratios, strict=True))
-    assert share[split_of(prompt(1, opening, group=group), ratios)] > 0
+    assert share[split_of(prompt(1, opening), ratios)] > 0
 
 
 def test_ratios_that_leave_a_gap_are_no_ratios() -> None:
@@ -64,12 +65,10 @@ def test_ratios_that_leave_a_gap_are_no_ratios() -> None:
         split_of(prompt(1, "Question 24?"), (80, 10, 5))
 
 
-def test_a_group_stays_together_whatever_its_prompts_say() -> None:
+def test_a_group_stays_together_however_its_prompts_are_written() -> None:
     for number in range(30):
-        one, other = prompt(1, f"Question {number}?", group="g"), prompt(2, f"Otherwise {number}?", group="g")
+        one, other = prompt(1, f"Question {number}?"), prompt(2, f" QUESTION\n{number}？")
         assert split_of(one) is split_of(other)
-    # A group that is named by the normalised opening of one of its prompts leaves this one where it was.
-    assert split_of(prompt(1, "Question 24?")) is split_of(prompt(2, "Near it", group="question 24?")) is Split.TEST
 
 
 @given(_prompts, st.sampled_from(SplitBy), _ratios)
@@ -81,7 +80,7 @@ def test_no_prompt_and_no_group_is_in_two_splits(
     where = {pk: split for split, ids in found.items() for pk in ids}
     for one in prompts:
         for other in prompts:
-            same = (one.group or one.opening) == (other.group or other.opening)
+            same = normalised(one.opening) == normalised(other.opening)
             if same and one.id in where and other.id in where:
                 assert where[one.id] is where[other.id]
     if by is SplitBy.HASH:
@@ -93,7 +92,7 @@ def test_a_hash_stays_as_the_project_grows(
     prompts: list[Prompt], more: list[Prompt], ratios: tuple[int, int, int]
 ) -> None:
     before = divided(prompts, SplitBy.HASH, ratios)
-    grown = [*prompts, *(prompt(100 + one.id, one.opening, group=one.group) for one in more)]
+    grown = [*prompts, *(prompt(100 + one.id, one.opening) for one in more)]
     after = divided(grown, SplitBy.HASH, ratios)
     for split in Split:
         assert before[split] <= after[split]
@@ -107,7 +106,7 @@ def test_tags_decide_and_the_untagged_train() -> None:
 
 
 def test_the_untagged_follow_what_their_group_is_held_out_for() -> None:
-    found = divided([prompt(1, "Why?"), prompt(2, " WHY? ", "test"), prompt(3, "Other", group="why?")])
+    found = divided([prompt(1, "Why?"), prompt(2, " WHY? ", "test"), prompt(3, "Ｗhy？")])
     assert found == {Split.TRAIN: set(), Split.VALIDATION: set(), Split.TEST: {1, 2, 3}}
 
 
