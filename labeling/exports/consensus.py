@@ -60,16 +60,16 @@ def _by_score(rankings: Sequence[Ranking], scores: Mapping[int, Fraction]) -> li
 
 
 def rating_of(given: Sequence[Fraction], ratings: Ratings) -> float:
-    """One rating of what several people gave, each from 0 to 1."""
+    """One rating of what several people gave, on the scale that they gave it on."""
     return float(_mean(closest(given)) if ratings is Ratings.CLOSEST else _mean(given))
 
 
 def closest(given: Sequence[Fraction], number: int = CLOSEST) -> list[Fraction]:
     """The ratings that lie closest together, so many of them; all where there are no more.
 
-    Where several such groups lie equally close, what is in any of them counts, as often as it is in one: neither the
-    higher nor the lower group wins for where it stands. HelpSteer2 (Wang et al. 2024, section 2) keeps three of up to
-    five ratings so, and takes their mean.
+    Where several such groups lie equally close, the mean of their means counts: a rating stands here as often as it is
+    in one of them, and neither the higher nor the lower group wins for where it stands. HelpSteer2 (Wang et al. 2024,
+    section 2) keeps three of up to five ratings so, and takes their mean.
     """
     in_order = sorted(given)
     if len(in_order) <= number:

@@ -244,6 +244,8 @@ def test_the_closest_three_count() -> None:
     assert rating_of(fractions(0, 0, 0, 4, 4, 4), Ratings.CLOSEST) == 0.5
     assert rating_of(fractions(0, 3, 3, 4), Ratings.CLOSEST) == pytest.approx(10 / 12)
     assert rating_of(fractions(0, 3, 3, 4), Ratings.MEAN) == 10 / 16
+    # The mean of 1/3, 2/3 and 4/3 steps, of four.
+    assert rating_of(fractions(0, 0, 1, 1, 2), Ratings.CLOSEST) == pytest.approx(7 / 36)
 
 
 @given(st.lists(st.fractions(0, 1, max_denominator=4), min_size=1, max_size=7), st.randoms())
