@@ -58,20 +58,30 @@ def _metadata(example: Example, **known: Any) -> dict[str, Any]:
 
 def _from_people(example: Example, policies: Policies, removed: Removed) -> Iterator[Demonstration]:
     given: set[str] = set()
+    for response, text, source in by_people(example, policies, removed):
+        if source == "approved" and text in given:
+            # Several people leave a good response as it is: that makes it no other response.
+            removed.add("duplicate")
+        else:
+            given.add(text)
+            yield _from_person(example, response, text, source)
+
+
+def by_people(example: Example, policies: Policies, removed: Removed) -> Iterator[tuple[Text, str, str]]:
+    """What people wrote and edited, as far as it is asked for: each with its text, trimmed, and its source.
+
+    The source is `written`, `edited`, or `approved` for an edit that changed nothing.
+    """
     for response in (*written(example), *edited(example)):
-        text, source = response.text.strip(), _source_of(response, example)
+        text = response.text.strip()
         if not text:
             removed.add("empty_text")
         elif not is_of_models(_original(response, example), policies):
             removed.add("model")
         elif not is_long_enough(text, policies):
             removed.add("length")
-        elif source == "approved" and text in given:
-            # Several people leave a good response as it is: that makes it no other response.
-            removed.add("duplicate")
         else:
-            given.add(text)
-            yield _from_person(example, response, text, source)
+            yield response, text, _source_of(response, example)
 
 
 def _original(response: Text, example: Example) -> Candidate | None:

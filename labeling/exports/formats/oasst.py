@@ -8,17 +8,17 @@ from collections.abc import Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
-from labeling.exports.answers import Judged, edited, judged, written
+from labeling.exports.answers import Judged, judged
 from labeling.exports.consensus import relations
 from labeling.exports.conversations import asked
+from labeling.exports.demonstrations import by_people
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.ratings import Rated, ratings, scales
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.responses import is_long_enough, is_of_models, withheld
+from labeling.exports.responses import withheld
 from labeling.questions import Config
-from labeling.text import typed
 
 Node = dict[str, Any]
 
@@ -116,15 +116,7 @@ def _labels(rated: Rated, asked_for: Mapping[str, Config], policies: Policies) -
 
 def _written(example: Example, parent: str, policies: Policies, removed: Removed) -> Iterator[Node]:
     """What people wrote, and what they made of candidates by an edit that changed something."""
-    for response in (*written(example), *edited(example)):
-        text = response.text.strip()
-        original = None if response.original is None else example.candidates[response.original]
-        if not text:
-            removed.add("empty_text")
-        elif not is_of_models(original, policies):
-            removed.add("model")
-        elif not is_long_enough(text, policies):
-            removed.add("length")
-        elif original is None or typed(text) != typed(original.text).strip():
+    for response, text, source in by_people(example, policies, removed):
+        if source != "approved":
             what = f"annotation {response.annotation.id} {response.question}"
             yield _node(example, what, text, "assistant", parent_id=parent, user_id=response.annotation.annotator)
