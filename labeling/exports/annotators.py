@@ -49,7 +49,8 @@ def find(project: Project, name: str) -> Person:
         if naming(project.pk, pk) == name:
             return Person(name, pk)
     raise Unknown(
-        f"Nobody in this project goes by “{name}”. Give an e-mail address, or a pseudonym as files have it (person-…)."
+        f"Nobody in this project goes by “{name}”. "
+        "Give an e-mail address, or a pseudonym (person-…) as exports have it."
     )
 
 

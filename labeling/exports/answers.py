@@ -69,7 +69,7 @@ class Verdicts:
 
 
 @dataclass(frozen=True)
-class Rated:
+class Shares:
     """How far up the scale people put each candidate, under all questions of one queue that were asked for.
 
     One number a person, from 0 for the lowest step to 1 for the highest: the mean over the questions they answered.
@@ -106,9 +106,7 @@ def judged(example: Example, without: Collection[int] = ()) -> list[Judged]:
     for annotation, question in _answered(example, "rank", "compare"):
         source = "ranked" if question["type"] == "rank" else "compared"
         group = found.setdefault((annotation.queue, question["name"]), (annotation.task_id, source, []))
-        group[2].append(
-            _less(ranking_of(annotation, question), without) if without else ranking_of(annotation, question)
-        )
+        group[2].append(_less(ranking_of(annotation, question), without))
     return [
         Judged(queue, question, task_id, source, tuple(rankings))
         for (queue, question), (task_id, source, rankings) in found.items()
@@ -192,7 +190,7 @@ def _said(annotation: Annotation, question: Config) -> Mapping[int, bool | None]
     return {}
 
 
-def rated(example: Example, attributes: Collection[str] = (), without: Collection[int] = ()) -> list[Rated]:
+def shares(example: Example, attributes: Collection[str] = (), without: Collection[int] = ()) -> list[Shares]:
     """The ratings of a prompt's candidates, but for those `without`, on scales of more than two steps, by queue.
 
     Only questions named in `attributes` count, all of them where none is named. Two steps are a verdict: `verdicts`.
@@ -208,7 +206,7 @@ def rated(example: Example, attributes: Collection[str] = (), without: Collectio
             if candidate not in without:
                 ratings.setdefault(candidate, []).append(sum(numbers, Fraction()) / len(numbers))
     return [
-        Rated(queue, "+".join(names), task_id, {candidate: tuple(given) for candidate, given in ratings.items()})
+        Shares(queue, "+".join(names), task_id, {candidate: tuple(given) for candidate, given in ratings.items()})
         for queue, (task_id, names, ratings) in found.items()
     ]
 

@@ -19,7 +19,7 @@ from labeling.models import FormVersion, GuidelinesVersion, Project, Queue
 NAMES = ("format", "queue", *BY_NAME)
 
 # What a file's name says in words, where the format uses it; other settings are there as a few digits of their hash.
-_IN_FILENAME = ("pairs", "edits", "responses", "style", "split")
+IN_FILENAME = ("pairs", "edits", "responses", "style", "split")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Choice:
         used = [getattr(self.policies, name) for name in self.format.uses]
         # Most projects edit nothing, and most files hold messages: they need no word about it.
         parts += [value for value in used if value not in (Edits.OVER_ORIGINAL, Style.CONVERSATIONAL)]
-        other = {name: text for name, text in self._settings.items() if name not in (*_IN_FILENAME, *self.format.uses)}
+        other = {name: text for name, text in self._settings.items() if name not in IN_FILENAME}
         parts += [hashlib.sha256(urlencode(other).encode()).hexdigest()[:8]] if other else []
         parts += [self.policies.split.value] if self.policies.split else []
         return "-".join(parts) + ".jsonl"

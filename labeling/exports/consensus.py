@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from itertools import combinations
 
-from labeling.exports.answers import Judged, Ranking, Rated
+from labeling.exports.answers import Judged, Ranking, Shares
 from labeling.exports.policies import Best, Consensus, Preference, Ratings, above_all, levels, majorities, preference_of
 
 # How many ratings of one response are kept where people differ.
@@ -79,10 +79,10 @@ def closest(given: Sequence[Fraction], number: int = CLOSEST) -> list[Fraction]:
     return [rating for group in groups if group[-1] - group[0] == spread for rating in group]
 
 
-def candidates_rated(rated: Sequence[Rated], ratings: Ratings) -> dict[int, float]:
+def candidates_rated(shares: Sequence[Shares], ratings: Ratings) -> dict[int, float]:
     """The rating of each candidate, from 0 to 1, over all queues."""
     given: dict[int, list[Fraction]] = {}
-    for group in rated:
+    for group in shares:
         for candidate, numbers in group.ratings.items():
             given.setdefault(candidate, []).extend(numbers)
     return {candidate: rating_of(numbers, ratings) for candidate, numbers in given.items()}

@@ -14,6 +14,7 @@ import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from labeling.errors import Invalid
@@ -97,6 +98,19 @@ class Benchmark:
             if bool((known[at] == hashes).any()):
                 return True
         return False
+
+
+def benchmark_in(name: str) -> Benchmark | None:
+    """The benchmark in a file, None without a name. Raises Invalid where it cannot be read."""
+    if not name:
+        return None
+    try:
+        with Path(name).open(encoding="utf-8") as lines:
+            return Benchmark.read(lines)
+    except OSError as error:
+        raise Invalid(f"{name} cannot be read: {error.strerror or error}.") from error
+    except UnicodeDecodeError as error:
+        raise Invalid(f"{name} is no text in UTF-8.") from error
 
 
 def _runs(found: Sequence[str]) -> list[str]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Literal
 
 from labeling.errors import Fault
-from labeling.exports.policies import Policies, Split, SplitBy, split_of
+from labeling.exports.policies import USUAL, Policies, Split, SplitBy, split_of
 from labeling.exports.records import Prompt
 from labeling.exports.removed import Removed
 from labeling.exports.splits import Splits
@@ -17,10 +18,10 @@ WHOLE = "all"
 Ratios = dict[str, int]
 Tags = Literal["tags"]
 BY_TAG: Tags = "tags"
-USUAL: Ratios = {"train": 80, "validation": 10, "test": 10}
 
+_USUAL: Ratios = dict(zip(map(str, Split), USUAL, strict=True))
 _NAMES = ", ".join(Split)
-_SHOWN = '{"train": 80, "validation": 10, "test": 10}'
+_SHOWN = json.dumps(_USUAL)
 
 
 # The name of the part that a prompt goes into; None for one whose tags contradict its group or one another.
@@ -72,7 +73,7 @@ def parse(given: Any, faults: list[Fault]) -> Ratios | Tags | None:
     if given is None or given is False or given == "":
         return None
     if given is True or (isinstance(given, list) and sorted(map(str, given)) == sorted(Split)):
-        return dict(USUAL)
+        return dict(_USUAL)
     if not isinstance(given, dict) or not given:
         faults.append(Fault("splits", f"Send true for the usual shares, “tags”, or how large each part is: {_SHOWN}."))
         return None

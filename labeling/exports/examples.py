@@ -145,7 +145,8 @@ FROM labeling_annotation a
 JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE a.queue_id = %(judged)s AND {_STANDS} {_PRESENT} AND cardinality(s.candidate_order) > 0{{answers}}{{prompts}}
+WHERE a.queue_id = %(judged)s AND {_STANDS} {_PRESENT} AND cardinality(s.candidate_order) > 0
+  AND p.id <= %(last_prompt)s{{answers}}{{prompts}}
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
 # Prompts that their tags hold out of training (labeling.exports.splits).
@@ -282,11 +283,11 @@ def held_out(own: Connection, project_id: int, tags: Sequence[str], last_prompt:
 
 
 def read(own: Connection, scope: Scope) -> Iterator[Example]:
-    """The examples of a scope in the order of their prompts' ids, but for at most two that lead.
+    """The examples of a scope in the order of their prompts' ids, but for the few that lead.
 
-    A loader takes a file's columns from its first rows. So the first prompt whose messages have tool calls, names or
-    call ids leads, and the first one with candidates: without them, a file whose early prompts are all plain would
-    break at the first that is not.
+    A loader takes a file's columns from its first rows. So of each part the first prompt whose messages have tool
+    calls, names or call ids leads, the first one with judged candidates, and the first with each thing that the scope
+    `leads` with: without them, a file whose early prompts are all plain would break at the first that is not.
     """
     book = Book(own, scope)
     leading = leaders(book)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from labeling.exports.answers import Rated, Verdicts, rated, verdicts
+from labeling.exports.answers import Shares, Verdicts, shares, verdicts
 from labeling.exports.consensus import rating_of
 from labeling.exports.policies import Policies, label_of
 from labeling.exports.records import Example
@@ -54,13 +54,13 @@ def _found(example: Example, policies: Policies, removed: Removed) -> Iterator[J
             removed.add("undecided", int(labels[candidate] is None and any(vote is not None for vote in votes)))
         yield from _of_group(example, group, labels, policies, removed)
     if policies.kto_good is not None or policies.kto_bad is not None:
-        for ratings in rated(example, policies.attributes, without):
+        for ratings in shares(example, policies.attributes, without):
             group, labels = _by_thresholds(ratings, policies)
             removed.add("between", sum(label is None for label in labels.values()))
             yield from _of_group(example, group, labels, policies, removed)
 
 
-def _by_thresholds(group: Rated, policies: Policies) -> tuple[Verdicts, dict[int, bool | None]]:
+def _by_thresholds(group: Shares, policies: Policies) -> tuple[Verdicts, dict[int, bool | None]]:
     """What ratings say: of each person by their own rating, and together by the rating that all of them come to."""
 
     def said(rating: float) -> bool | None:

@@ -98,8 +98,8 @@ class Split(StrEnum):
     TEST = "test"
 
 
-# The share of opening user turns that falls into each part, in this order.
-SHARES: dict[Split, float] = {Split.TRAIN: 0.8, Split.VALIDATION: 0.1, Split.TEST: 0.1}
+# The percent of opening user turns that falls into train, validation and test where nothing else is asked for.
+USUAL: tuple[int, int, int] = (80, 10, 10)
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class Policies:
     max_tokens: int | None = None
     tokenizer: str = ""
     split_by: SplitBy = SplitBy.HASH
-    ratios: tuple[int, int, int] = (80, 10, 10)
+    ratios: tuple[int, int, int] = USUAL
     split: Split | None = None
 
 
@@ -147,7 +147,7 @@ def group_of(prompt: Prompt) -> bytes:
     return hashlib.sha256(normalised(prompt.opening).encode()).digest()[:16]
 
 
-def split_of(prompt: Prompt, ratios: tuple[int, int, int] = (80, 10, 10)) -> Split:
+def split_of(prompt: Prompt, ratios: tuple[int, int, int] = USUAL) -> Split:
     """The part that a prompt belongs to: by a hash of its group, so that it never changes as the project grows.
 
     `ratios` are the percent of train, validation and test, 100 in all. All rows of a prompt share its part, and so do

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from labeling.exports.answers import Judged, Text, edited, judged, rankings_of, rated
+from labeling.exports.answers import Judged, Text, edited, judged, rankings_of, shares
 from labeling.exports.consensus import candidates_rated, relations
 from labeling.exports.policies import Edits, Margin, Policies, Preference, choose, runs_in_circle
 from labeling.exports.records import Annotation, Candidate, Example
@@ -117,7 +117,7 @@ def _margins(example: Example, policies: Policies) -> dict[int, float] | None:
     """The rating of each candidate where margins are taken from ratings; None where they are not."""
     if policies.margin is Margin.STRENGTH:
         return None
-    return candidates_rated(rated(example, policies.attributes), policies.ratings)
+    return candidates_rated(shares(example, policies.attributes), policies.ratings)
 
 
 def _apart(ratings: Mapping[int, float], preference: Preference) -> float:

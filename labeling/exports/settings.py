@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any
 
 from labeling.exports.policies import (
-    SHARES,
+    USUAL,
     Consensus,
     ControlTokens,
     Dedupe,
@@ -140,7 +140,7 @@ SETTINGS: tuple[Setting, ...] = (
         "max_pairs",
         Group.ROWS,
         "Most pairs of a prompt",
-        "Pairs of one prompt beyond this number are left out, the clearest stay.",
+        "Pairs of one prompt beyond this number are left out, the first in the order of the file stay.",
         Number(1),
     ),
     Setting(
@@ -335,7 +335,10 @@ SETTINGS: tuple[Setting, ...] = (
         "Split",
         "One part of the dataset; all without it.",
         OneOf(Split),
-        {split: f"{split.value.title()}: {share:.0%} of the prompts, or as set" for split, share in SHARES.items()},
+        {
+            split: f"{split.value.title()}: {percent}% of the prompts, or as set"
+            for split, percent in zip(Split, USUAL, strict=True)
+        },
     ),
 )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
 from typing import Any
@@ -251,8 +252,9 @@ def measure(choice: Choice, tools: Tools | None = None) -> Report:
         export = Export(choice, tools=tools)
     except EmptyExport as error:
         return Report(choice.as_dict, removed=error.data["removed"])
-    for _ in export:
-        pass
+    with closing(export):
+        for _ in export:
+            pass
     return export.report
 
 

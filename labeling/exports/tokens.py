@@ -15,12 +15,18 @@ EACH_MESSAGE = 5
 # Tokenizers in use make some four bytes of English and three of code, Chinese or Japanese into one token.
 BYTES = 3
 
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+# The name of a folder: no path.
+NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 
 
 def estimate(text: str) -> int:
     """A text's tokens by its length: a third of its bytes as UTF-8, rounded up. Of English rather too many."""
     return -(-len(text.encode()) // BYTES)
+
+
+def chosen(folder: Path, tokenizer: str) -> Count:
+    """What counts as it is asked for: with a tokenizer out of a folder of models, or without one by length."""
+    return counter(folder, tokenizer) if tokenizer else estimate
 
 
 def counter(folder: Path, name: str) -> Count:

@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Any, Protocol
 
 from labeling.exports.selection import Versions
+from labeling.exports.tokens import NAME
 from labeling.text import unfit_text
 
 _NUMBER = re.compile(r"[0-9]{1,9}")
@@ -171,7 +172,7 @@ class Name:
     example: str = "smollm2-135m-instruct"
 
     def read(self, text: str) -> str:
-        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}", text):
+        if not NAME.fullmatch(text):
             raise ValueError(f"Give the name of a folder, letters, digits, dots and dashes, not “{text}”.")
         return text
 

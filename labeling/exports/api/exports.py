@@ -54,7 +54,10 @@ class RemovedCount(serializers.Serializer[Any]):
 class ExportReport(serializers.Serializer[Any]):
     """What an export holds, what each rule left out of it, and what to know before training on it."""
 
-    choice = serializers.DictField(child=serializers.CharField(), help_text="What was asked for, with defaults.")
+    choice = serializers.DictField(
+        child=serializers.CharField(),
+        help_text="What was asked for, as it was understood: what the format uses, and what is not as it is by default.",
+    )
     rows = serializers.IntegerField()
     prompts = serializers.IntegerField(help_text="How many prompts the rows come from.")
     bytes = serializers.IntegerField()

@@ -19,7 +19,8 @@ class Format(Protocol):
 
     name: str
     title: str
-    # The policies that change what comes out, by their names in `Policies`, for the page that offers them.
+    # The policies, by their names in `Policies`, that the name of a file and the report tell of this format, and whose
+    # hints on the page name it. Other settings may change what comes out as well.
     uses: tuple[str, ...] = ()
     # The format that gives the same answers in other words, for lists that name each kind of rows once.
     like: str = ""

@@ -88,7 +88,7 @@ def making_of(own: examples.Connection, plan: Plan, release: Release, folder: Pa
     part_of = plan.part_of(own, release)
     book = examples.Book(own, plan.scope(release, part_of))
     tokenizer = plan.choices[0].policies.tokenizer
-    count = tokens.counter(settings.ANNOTATE_HOME / "models", tokenizer) if tokenizer else tokens.estimate
+    count = tokens.chosen(settings.ANNOTATE_HOME / "models", tokenizer)
     return shards.Making(book, plan, part_of, folder, Tools(count, _benchmark(release, plan)))
 
 

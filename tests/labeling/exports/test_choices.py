@@ -203,7 +203,7 @@ def test_every_setting_is_explained_in_the_docs() -> None:
 
 def test_what_formats_use_is_in_the_table() -> None:
     for kind in FORMATS.values():
-        assert set(kind.uses) <= set(BY_NAME)
+        assert set(kind.uses) <= set(choices.IN_FILENAME) <= set(BY_NAME)
     assert len(BY_NAME) == len(SETTINGS)
     for setting in SETTINGS:
         assert setting.help.endswith(".")

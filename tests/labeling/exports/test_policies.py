@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labeling.exports import consensus, policies
 from labeling.exports.answers import Ranking, judged
-from labeling.exports.policies import SHARES, Consensus, Edits, Pairs, Policies, Responses, Split, split_of
+from labeling.exports.policies import USUAL, Consensus, Edits, Pairs, Policies, Responses, Split, split_of
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Annotation, Prompt
 from labeling.exports.removed import Removed
@@ -265,9 +265,9 @@ def test_a_split_goes_by_the_opening_turn_and_not_by_the_whole_conversation() ->
 
 def test_splits_come_near_their_shares() -> None:
     found = [split_of(Prompt(n, ({"role": "user", "content": f"Prompt number {n}"},))) for n in range(4000)]
-    for split, share in SHARES.items():
-        assert found.count(split) / 4000 == pytest.approx(share, abs=0.03)
-    assert sum(SHARES.values()) == pytest.approx(1)
+    for split, percent in zip(Split, USUAL, strict=True):
+        assert found.count(split) / 4000 == pytest.approx(percent / 100, abs=0.03)
+    assert sum(USUAL) == 100
 
 
 def test_defaults_are_those_of_the_contract() -> None:

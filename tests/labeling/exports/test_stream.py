@@ -9,6 +9,7 @@ import random
 import subprocess
 import sys
 from contextlib import closing
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -335,6 +336,16 @@ def test_a_ranking_leads_raw_so_that_loaders_see_the_candidates(project: Project
     assert [len(row["candidates"]) for row in rows] == [2, 0]
 
 
+def test_what_came_after_the_last_prompt_does_not_lead(project: Project, ann: User) -> None:
+    imported(project, {"prompt": "One?"}, {"prompt": "Two?", "candidates": [{"text": "a"}, {"text": "b"}]})
+    write, rank = make.queue(project), ranking_queue(project)
+    first = make.written(write, ann).slot.task.prompt_id
+    make.ranked(rank, ann, [["a"], ["b"]])
+    scope = replace(stream.scope_of(choices.parse(project, {"format": "raw"})), last_prompt=first)
+    with examples.snapshot() as own:
+        assert [made.prompt.id for made in examples.read(own, scope)] == [first]
+
+
 def test_earlier_turns_lead_alpaca_so_that_loaders_see_the_history(project: Project, ann: User) -> None:
     turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
     imported(project, {"prompt": "One?"}, {"messages": [*turns, {"role": "user", "content": "Two?"}]})
@@ -539,6 +550,19 @@ def test_a_failure_on_the_way_is_not_the_end_of_a_file(project: Project) -> None
             pass
     assert export.report.sha256 == ""
     export.close()
+
+
+def test_a_report_that_fails_gives_the_connection_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    imported(project, {"prompt": "One?"}, {"prompt": "Two?"})
+
+    def fails(row: Any) -> str:
+        raise ValueError("NaN is not JSON")
+
+    monkeypatch.setattr(stream, "encode", fails)
+    with pytest.raises(ValueError, match="NaN") as failed:
+        stream.measure(choices.parse(project, {"format": "prompts"}))
+    assert failed.tb, "it holds on to all that failed"
+    wait_for_exports(0)
 
 
 # Not ru_maxrss: a child starts with that of the process that made it.

@@ -16,7 +16,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from labeling.errors import DomainError
 from labeling.exports import choices, stream, tokens
 from labeling.exports.cleaning import Tools
-from labeling.exports.contamination import Benchmark
+from labeling.exports.contamination import benchmark_in
 from labeling.exports.formats import FORMATS
 from labeling.exports.settings import SETTINGS
 from labeling.models import Project
@@ -50,7 +50,8 @@ class Command(BaseCommand):
         given = {name: options[name] for name in choices.NAMES if options[name]}
         try:
             choice = choices.parse(found, given)
-            tools = Tools(_count(choice.policies.tokenizer), benchmark_in(benchmark))
+            count = tokens.chosen(settings.ANNOTATE_HOME / "models", choice.policies.tokenizer)
+            tools = Tools(count, benchmark_in(benchmark))
             with closing(stream.Export(choice, tools=tools)) as export, _destination(out) as target:
                 for chunk in export:
                     target.write(chunk)
@@ -64,23 +65,6 @@ class Command(BaseCommand):
             raise CommandError(f"{out} cannot be written: {error.strerror or error}.") from error
         for line in [*export.report.said, f"SHA-256 {export.report.sha256}"]:
             self.stderr.write(line)
-
-
-def _count(tokenizer: str) -> tokens.Count:
-    return tokens.counter(settings.ANNOTATE_HOME / "models", tokenizer) if tokenizer else tokens.estimate
-
-
-def benchmark_in(name: str) -> Benchmark | None:
-    """The benchmark in a file, None without one. Raises CommandError and Invalid."""
-    if not name:
-        return None
-    try:
-        with Path(name).open(encoding="utf-8") as lines:
-            return Benchmark.read(lines)
-    except OSError as error:
-        raise CommandError(f"{name} cannot be read: {error.strerror or error}.") from error
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{name} is no text in UTF-8.") from error
 
 
 @contextmanager

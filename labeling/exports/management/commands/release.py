@@ -10,9 +10,9 @@ from labeling import access
 from labeling.errors import DomainError
 from labeling.exports import division
 from labeling.exports.choices import NAMES
+from labeling.exports.contamination import benchmark_in
 from labeling.exports.files import KINDS
 from labeling.exports.formats import FORMATS
-from labeling.exports.management.commands.export import benchmark_in
 from labeling.exports.models import Release
 from labeling.exports.plans import NOT_FILTERS
 from labeling.exports.policies import Split
