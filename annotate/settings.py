@@ -97,13 +97,14 @@ _database["options"] = f"{_database.get('options', '')} -c plan_cache_mode=force
 _pool = env.whole("DATABASE_POOL", 0, most=200)
 DATABASES = {
     "default": {
-        "ENGINE": "django.db.backends.postgresql",
+        "ENGINE": "annotate.postgres",
         "NAME": _database.pop("dbname", ""),
         "USER": _database.pop("user", ""),
         "PASSWORD": _database_password or "",
         "HOST": _database_host,
         "PORT": _database.pop("port", ""),
-        "CONN_HEALTH_CHECKS": True,
+        # A pool hands out what annotate.postgres has looked at.
+        "CONN_HEALTH_CHECKS": not _pool,
         "OPTIONS": {
             "connect_timeout": 10,
             "prepare_threshold": 5,

@@ -18,6 +18,7 @@ from labeling.models import (
     Delivery,
     DuplicateGroup,
     FormVersion,
+    GuidelinesVersion,
     Membership,
     Project,
     Prompt,
@@ -48,16 +49,20 @@ _QUEUE = Statement(
 )
 _SLOT = Statement(
     """
-    SELECT {slot}, {queue}, {project}, member.role
+    SELECT {slot}, {queue}, {project}, {form}, {guidelines}, member.role
     FROM labeling_slot slot
     JOIN labeling_queue queue ON queue.id = slot.queue_id
     JOIN labeling_project project ON project.id = queue.project_id AND project.archived_at IS NULL
+    LEFT JOIN labeling_formversion form ON form.id = slot.form_id
+    LEFT JOIN labeling_guidelinesversion guidelines ON guidelines.id = slot.guidelines_id
     LEFT JOIN labeling_membership member ON member.project_id = project.id AND member.user_id = %(person)s
     WHERE slot.id = %(slot)s
     """,
     slot=Slot,
     queue=Queue,
     project=Project,
+    form=FormVersion,
+    guidelines=GuidelinesVersion,
 )
 _RANK = {Role.ANNOTATOR: 0, Role.REVIEWER: 1, Role.MANAGER: 2}
 
@@ -131,7 +136,7 @@ def get_held_slot(user: Person, slot_id: int) -> Slot:
     found = _SLOT.first(slot=slot_id, person=user.pk) if slot_id < 2**63 else None
     if found is None:
         raise NotFound("There is no such slot.")
-    slot, slot.queue, slot.queue.project, role = found
+    slot, slot.queue, slot.queue.project, slot.form, slot.guidelines, role = found
     _check(_role(user, role), slot.queue.project, Role.ANNOTATOR, "slot")
     return cast(Slot, slot)
 

@@ -25,8 +25,17 @@ def database_url() -> str:
 
 def start(module: str, *arguments: object, **environment: str) -> subprocess.Popen[str]:
     """`python -m module arguments…` on the test's database, its output captured."""
+    return _start(["-m", module, *map(str, arguments)], environment)
+
+
+def start_code(code: str, **environment: str) -> subprocess.Popen[str]:
+    """`python -c code` in the same way."""
+    return _start(["-c", code], environment)
+
+
+def _start(arguments: list[str], environment: dict[str, str]) -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", module, *map(str, arguments)],
+        [sys.executable, *arguments],
         cwd=ROOT,
         env=os.environ | {"DATABASE_URL": database_url()} | environment,
         stdout=subprocess.PIPE,

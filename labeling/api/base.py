@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from functools import cache
 from typing import Any, NoReturn, TypeVar
 
 from django.db.models import Model, QuerySet
@@ -107,26 +108,29 @@ def body(request: Request, kind: type[serializers.Serializer[Any]], *, strict: b
     """
     if not isinstance(request.data, Mapping):
         raise Invalid("The body must be a JSON object.")
-    serializer = kind(data=request.data)
+    reader = _reader(kind)
     if strict:
-        unknown = sorted(set(request.data) - set(serializer.fields))
+        unknown = sorted(set(request.data) - set(reader.fields))
         if unknown:
-            known = ", ".join(serializer.fields)
+            known = ", ".join(reader.fields)
             raise Invalid(
                 "There is a field that this call does not know.",
                 errors=[Fault(name, f"Known here: {known}.") for name in unknown],
             )
-    serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
+    found: dict[str, Any] = reader.run_validation(request.data)
     return found
 
 
 def query(request: Request, kind: type[serializers.Serializer[Any]]) -> dict[str, Any]:
     """The query string, as the serializer reads it. Raises DRF's ValidationError."""
-    serializer = kind(data=request.query_params.dict())
-    serializer.is_valid(raise_exception=True)
-    found: dict[str, Any] = serializer.validated_data
+    found: dict[str, Any] = _reader(kind).run_validation(request.query_params.dict())
     return found
+
+
+@cache
+def _reader(kind: type[serializers.Serializer[Any]]) -> serializers.Serializer[Any]:
+    # To copy its fields for every call takes longer than to read with them, and reading leaves nothing behind in them.
+    return kind()
 
 
 def page(

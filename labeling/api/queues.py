@@ -96,7 +96,8 @@ class NextSlot(ApiView):
         slot = slots.take_next(access.get_queue(user, queue_id), by=user)
         if slot is None:
             return Response(status=204)
-        return Response(shapes.Slot(slot_reads.payload(slot, user=user)).data)
+        # It has the shape of shapes.Slot; to copy it field by field took longer than to claim the slot.
+        return Response(slot_reads.payload(slot, user=user))
 
 
 def _detail(queue: Queue) -> dict[str, object]:

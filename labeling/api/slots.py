@@ -7,6 +7,7 @@ from labeling import access
 from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, person
 from labeling.api.schema import describe
+from labeling.models import Annotation
 from labeling.services import annotations, drafts, skips, slots
 
 
@@ -37,7 +38,7 @@ class Submit(ApiView):
         user = person(request)
         slot = access.get_held_slot(user, slot_id)
         annotation, created = annotations.submit(slot, **body(request, shapes.Submission), by=user)
-        return Response(shapes.Submitted(annotation).data, status=201 if created else 200)
+        return _submitted(annotation, created)
 
 
 class Revise(ApiView):
@@ -52,7 +53,7 @@ class Revise(ApiView):
         user = person(request)
         slot = access.get_held_slot(user, slot_id)
         annotation, created = annotations.revise(slot, **body(request, shapes.Revision), by=user)
-        return Response(shapes.Submitted(annotation).data, status=201 if created else 200)
+        return _submitted(annotation, created)
 
 
 class Undo(ApiView):
@@ -84,3 +85,8 @@ class Release(ApiView):
         slot = access.get_held_slot(user, slot_id)
         slot = slots.give_back(slot, lease=body(request, shapes.Release)["lease"], by=user)
         return Response(shapes.SlotOutcome(slot).data)
+
+
+def _submitted(annotation: Annotation, created: bool) -> Response:
+    # As shapes.Submitted says, without its cost: this is the call of which there are most.
+    return Response({"annotation": annotation.pk, "version": annotation.version}, status=201 if created else 200)

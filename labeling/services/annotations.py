@@ -25,33 +25,39 @@ UNDO = timedelta(seconds=30)
 _GRACE = timedelta(seconds=10)
 
 
-# All that a submit writes, in one statement. The task's row is locked last: of two last submits at once, the second
-# then sees the first when it settles the task.
+# All that a submit writes, in one statement, so that it needs no transaction around it. The slot goes first: where it
+# is no more as it was read (`expires` changes with every draft), nothing is written. The task's row is locked last: of
+# two last submits at once, the second then sees the first when it settles the task.
 _SUBMIT = Statement(
     """
-    WITH made AS (
+    WITH finished AS (
+        UPDATE labeling_slot SET state = 'submitted', ahead = false, finished_at = %(now)s
+        WHERE id = %(slot)s AND state = 'leased' AND lease = %(lease)s AND annotator_id = %(annotator)s
+          AND lease_expires_at = %(expires)s
+        RETURNING id, task_id
+    ), made AS (
         INSERT INTO labeling_annotation (slot_id, annotator_id, queue_id, version, answers, form_id, guidelines_id,
                                          active_seconds, created_at)
-        SELECT %(slot)s, %(annotator)s, %(queue)s,
+        SELECT finished.id, %(annotator)s, %(queue)s,
                1 + COALESCE((SELECT max(version) FROM labeling_annotation WHERE slot_id = %(slot)s), 0),
                %(answers)s, %(form)s, %(guidelines)s, %(active_seconds)s::float8, %(now)s
+        FROM finished
         RETURNING *
-    ), finished AS (
-        UPDATE labeling_slot SET state = 'submitted', ahead = false, finished_at = %(now)s WHERE id = %(slot)s
     ), typed AS (
-        DELETE FROM labeling_draft WHERE slot_id = %(slot)s AND annotator_id = %(annotator)s
+        DELETE FROM labeling_draft WHERE slot_id = (SELECT id FROM finished) AND annotator_id = %(annotator)s
     ), met AS (
         UPDATE labeling_membership SET guidelines_seen = %(number)s
         WHERE project_id = %(project)s AND user_id = %(annotator)s AND guidelines_seen < %(number)s
+          AND EXISTS (SELECT 1 FROM finished)
     ), told AS (
         INSERT INTO labeling_event (project_id, actor_id, verb, target_type, target_id, data, created_at)
         SELECT %(project)s, %(annotator)s, 'annotation.submitted', 'annotation', made.id,
                jsonb_build_object('slot', made.slot_id), %(now)s
         FROM made
     ), task AS (
-        SELECT id FROM labeling_task WHERE id = %(task)s FOR NO KEY UPDATE
+        SELECT id FROM labeling_task WHERE id = (SELECT task_id FROM finished) FOR NO KEY UPDATE
     )
-    SELECT {made} FROM made, task
+    SELECT {made}, labeling_settle(task.id) FROM made, task
     """,
     made=Annotation,
 )
@@ -66,7 +72,6 @@ def clean_seconds(value: Any) -> float | None:
     return float(min(value, 86_400))
 
 
-@transaction.atomic
 def submit(
     slot: Slot,
     answers: Any,
@@ -85,11 +90,31 @@ def submit(
     Raises LeaseLost, StaleDraft, Invalid, InvalidAnswers with a fault for each question, or Conflict when the task was
     skipped.
     """
+    token = slots.token_of(lease)
+    if slot.state == SlotState.LEASED and slot.lease == token and slot.annotator_id == by.pk:
+        made = _submit_as_read(slot, answers, active_seconds, revision, by=by)
+        if made is not None:
+            return made, True
+    return _submit_locked(slot, answers, lease, active_seconds, revision, by=by)
+
+
+@transaction.atomic
+def _submit_locked(
+    slot: Slot, answers: Any, lease: str | uuid.UUID, active_seconds: Any, revision: Any, *, by: User
+) -> tuple[Annotation, bool]:
     slot = slots.locked(slot, lease, by=by)
     if slot.state == SlotState.SUBMITTED:
         return _current(slot), False
     if slot.state == SlotState.SKIPPED:
         raise Conflict("This task was skipped, so it cannot be submitted.")
+    made = _submit_as_read(slot, answers, active_seconds, revision, by=by)
+    if made is None:
+        raise AssertionError("a slot under a lock is as it was read")
+    return made, True
+
+
+def _submit_as_read(slot: Slot, answers: Any, active_seconds: Any, revision: Any, *, by: User) -> Annotation | None:
+    """The annotation; None, and nothing written, where the slot is no more as it was when it was read."""
     if slot.form is None or slot.guidelines is None:
         raise AssertionError("a leased slot pins its form and guidelines")
     if revision is not None:
@@ -97,7 +122,8 @@ def submit(
     cleaned = questions.clean_answers(slot.form.questions, answers, slot_reads.shown(slot))
     row = _SUBMIT.first(
         slot=slot.pk,
-        task=slot.task_id,
+        lease=slot.lease,
+        expires=slot.lease_expires_at,
         annotator=by.pk,
         queue=slot.queue_id,
         project=slot.queue.project_id,
@@ -109,11 +135,10 @@ def submit(
         now=timezone.now(),
     )
     if row is None:
-        raise AssertionError("a slot has a task")
+        return None
     annotation: Annotation = row[0]
     annotation.slot = slot
-    slots.settle_task(slot.task_id)
-    return annotation, True
+    return annotation
 
 
 def _check_newest_draft(slot: Slot, answers: Any, revision: Any, *, by: User) -> None:

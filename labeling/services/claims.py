@@ -77,7 +77,22 @@ _NOW_XID = f"GREATEST(pg_snapshot_xmax(pg_current_snapshot())::text::bigint - 1,
 _LAST_PLACE = 2**63 - 1
 
 
-def written(*, few: int = 500, near: int = 50, worth: int = 300_000) -> str:
+# For somebody who has nothing in hand, in a queue without caps, one statement is all: no turn is waited for. Whoever
+# has theirs at this moment, in another call, gets nothing here; two that see nothing in hand both are kept apart by
+# slot_one_lease_per_person_and_queue. A draft that was left is for a claim that can bring it along.
+_AT_ONCE = """
+    AND q.most_in_all IS NULL AND q.most_per_day IS NULL
+    AND NOT EXISTS (
+        SELECT 1 FROM labeling_slot held
+        WHERE held.queue_id = %(queue)s AND held.annotator_id = %(annotator)s AND held.state = 'leased')
+    AND NOT EXISTS (
+        SELECT 1 FROM labeling_draft left_behind JOIN labeling_slot place ON place.id = left_behind.slot_id
+        WHERE left_behind.annotator_id = %(annotator)s AND place.queue_id = %(queue)s)
+    AND pg_try_advisory_xact_lock(hashint8extended(%(annotator)s, %(queue)s))
+"""
+
+
+def written(*, at_once: bool = False, few: int = 500, near: int = 50, worth: int = 300_000) -> str:
     """The claim. None of these numbers changes what is taken, but for how it is found.
 
     Up to `few` seats that opened at once are looked at one by one. Of more, the `near` first ones tell whether the
@@ -93,7 +108,7 @@ WITH who AS MATERIALIZED (
             ORDER BY g.number DESC LIMIT 1) AS guidelines_id
     FROM labeling_queue q
     LEFT JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = %(annotator)s
-    WHERE q.id = %(queue)s AND q.state = 'open' AND {_MAY_TAKE}
+    WHERE q.id = %(queue)s AND q.state = 'open' AND {_MAY_TAKE}{_AT_ONCE if at_once else ""}
 ), mark AS MATERIALIZED (
     SELECT b.after, b.horizon, {_NOW_XID} AS latest FROM labeling_bookmark b
     WHERE b.queue_id = %(queue)s AND b.annotator_id = %(annotator)s
@@ -229,13 +244,15 @@ RETURNING {{slot}}, EXISTS (
 
 
 TAKE = Statement(written(), slot=Slot)
+TAKE_AT_ONCE = Statement(written(at_once=True), slot=Slot)
 
 
-def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] | None:
+def claim(queue: Queue, *, by: User, ahead: bool = False, at_once: bool = False) -> tuple[Slot, bool] | None:
     """Leases the next seat for a person: its slot, and whether a draft of theirs lies in another seat of the task.
 
     None where there is none, or where they may take none. Call it in a transaction that holds the person's turn
-    (labeling.services.locks).
+    (labeling.services.locks); or `at_once` without one, where None also means that the turn has to be taken first.
+    Raises IntegrityError where another claim of the same person at the same moment came first.
     """
     now = timezone.now()
     parameters = {
@@ -248,7 +265,7 @@ def claim(queue: Queue, *, by: User, ahead: bool = False) -> tuple[Slot, bool] |
         "ahead": ahead,
         "ahead_lease": AHEAD_LEASE,
     }
-    row = TAKE.first(**parameters)
+    row = (TAKE_AT_ONCE if at_once else TAKE).first(**parameters)
     if row is None:
         return None
     slot, left_a_draft = row

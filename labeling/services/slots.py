@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import uuid
+from contextlib import nullcontext
 from datetime import timedelta
 from typing import Any
 
-from django.db import transaction
+from django.db import IntegrityError, connection, transaction
 from django.db.models.expressions import RawSQL
 from django.utils import timezone
 
@@ -27,7 +28,7 @@ from labeling.models import (
 )
 from labeling.models.queues import SlotQuerySet
 from labeling.prepared import Statement
-from labeling.services import claims, events, locks, webhooks
+from labeling.services import claims, events, locks
 from labeling.services.queue_settings import is_within_hours
 
 _MINE = Statement(
@@ -51,17 +52,7 @@ _LOCKED = Statement(
     form=FormVersion,
     guidelines=GuidelinesVersion,
 )
-# Whoever listens for it is told in the same statement: a submit asks the database nothing more than without webhooks.
-_SETTLE = Statement(
-    f"""
-    WITH done AS (
-        UPDATE labeling_task SET state = 'done'
-        WHERE id = %(task)s AND state = 'open' AND NOT EXISTS (
-            SELECT 1 FROM labeling_slot slot WHERE slot.task_id = %(task)s AND slot.state IN ('open', 'leased'))
-        RETURNING id, queue_id, prompt_id, gen_random_uuid() AS message
-    ) {webhooks.TASKS_COMPLETED}
-    """  # noqa: S608 - our own constant
-)
+_SETTLE = Statement("SELECT labeling_settle(%(task)s)")
 
 
 def lease_length(queue: Queue) -> timedelta:
@@ -85,14 +76,31 @@ def held(queue: Queue, *, by: User) -> Slot | None:
     return Slot.objects.in_hand_of(by.pk).filter(queue=queue).first()
 
 
-@transaction.atomic
-def take_next(queue: Queue, *, by: User) -> Slot | None:
+def take_next(queue: Queue, *, by: User, kept: bool = False) -> Slot | None:
     """The slot that the person has in hand in this queue already, with its lease renewed; or the one that was kept for
     after it; or the next one there is.
 
     None when there is nothing for this person now: nothing open that they have not seen, or the queue is paused
-    or closed. What someone holds in a paused queue they may finish.
+    or closed. What someone holds in a paused queue they may finish. `kept` is for who knows that one was kept: it
+    changes nothing but how it is found.
     """
+    return (None if kept else _taken_at_once(queue, by=by)) or _taken_in_turn(queue, by=by)
+
+
+def _taken_at_once(queue: Queue, *, by: User) -> Slot | None:
+    if queue.most_in_all is not None or queue.most_per_day is not None or not gives_out(queue):
+        return None
+    try:
+        # A transaction of somebody else's must survive it; without one, the statement is its own.
+        with transaction.atomic() if connection.in_atomic_block else nullcontext():
+            claimed = claims.claim(queue, by=by, at_once=True)
+    except IntegrityError:  # another call of the same person came first, and has what they hold now
+        return None
+    return claimed and claimed[0]
+
+
+@transaction.atomic
+def _taken_in_turn(queue: Queue, *, by: User) -> Slot | None:
     locks.take_turn(queue.pk, by.pk)
     mine = {slot.ahead: slot for (slot,) in _MINE.all(queue=queue.pk, annotator=by.pk)}
     for slot in mine.values():
@@ -196,17 +204,22 @@ def _bring_draft(slot: Slot, *, by: User) -> None:
     draft.save(update_fields=["slot"])
 
 
+def token_of(lease: str | uuid.UUID) -> uuid.UUID:
+    """The lease as it stands on a slot. Raises Invalid for what is no token at all."""
+    try:
+        return uuid.UUID(str(lease))
+    except ValueError as error:
+        raise Invalid(
+            "The lease is not a token.", errors=[Fault("lease", "Send the lease as it was given.")]
+        ) from error
+
+
 def locked(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
     """The slot under a row lock, if this lease is the one on it. Raises LeaseLost, or Invalid for no token at all.
 
     A lease whose time ran out is good as long as nobody else has taken the slot: typing late loses nothing.
     """
-    try:
-        token = uuid.UUID(str(lease))
-    except ValueError as error:
-        raise Invalid(
-            "The lease is not a token.", errors=[Fault("lease", "Send the lease as it was given.")]
-        ) from error
+    token = token_of(lease)
     row = _LOCKED.first(slot=slot.pk)
     if row is None or row[0].lease != token or row[0].annotator_id != by.pk:
         raise LeaseLost("This task is no longer in your hands: your time on it ran out and it went to somebody else.")
@@ -232,7 +245,7 @@ def settle_task(task_id: int) -> None:
     """Marks a task done when no seat of it is open or held any more, and puts that into the outbox of the webhooks that
     listen for it. Call it with the task's row locked before: two last submits at once must see each other.
     """
-    _SETTLE.run(task=task_id)
+    _SETTLE.run(task=task_id)  # migration 0009
 
 
 @transaction.atomic

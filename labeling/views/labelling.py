@@ -61,7 +61,7 @@ def _go_on(request: MemberRequest, slot: Slot) -> HttpResponseBase:
     """Tells a page that has the next task already that its turn has come; sends any other page to the next task."""
     kept = request.POST.get("ahead", "")
     if kept:
-        following = slots.take_next(slot.queue, by=request.user)
+        following = slots.take_next(slot.queue, by=request.user, kept=True)
         if following is not None and str(following.lease) == kept:
             now = progress(request, slot.queue)
             counts = {"left": str(now.left), "today": now.done_today, "sitting": now.done_sitting}

@@ -118,7 +118,7 @@ def test_every_page_is_on_the_tour() -> None:
 
 def test_what_is_left_out_shows_no_page(client: Client, world: World) -> None:
     client.force_login(world.people[MANAGER])
-    places = {**world.places, "token_id": 1, "slot_id": 1}
+    places = {**world.places, "token_id": 1, "slot_id": 1, "delivery_id": 1}
     for name in sorted(NO_PAGES):
         wanted = addresses()[name].pattern.converters
         answer = client.get(reverse(name, kwargs={part: places[part] for part in wanted}))

@@ -56,7 +56,7 @@ class ExportReport(serializers.Serializer[Any]):
 
     choice = serializers.DictField(
         child=serializers.CharField(),
-        help_text="What was asked for, as it was understood: what the format uses, and what is not as it is by default.",
+        help_text="What was asked for, as it was understood: what the format uses, and what differs from its default.",
     )
     rows = serializers.IntegerField()
     prompts = serializers.IntegerField(help_text="How many prompts the rows come from.")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from labeling.exports.division import USUAL, rule
+from labeling.exports import division
 from labeling.exports.formats import FORMATS
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
@@ -83,6 +83,7 @@ def release(
                 path = f"{name}/{split or 'all'}-{shard:05d}.{ending}"
                 files.append(_file(folder, path, name, split, rows_of(name, mine[shard::shards])))
         kinds[-1]["files"] = [file["path"] for file in files if file["format"] == name]
+    ratios = division.parse(True, []) if divided else None
     return {
         "manifest": 1,
         "project": {"slug": "haiku", "name": "Haiku", "description": "Short poems.", **project},
@@ -92,8 +93,8 @@ def release(
         "cutoff": "2026-06-30T12:00:00.000000Z",
         "code": {"version": "0.1.0", "revision": ""},
         "splits": {
-            "rule": rule(USUAL if divided else None),
-            "ratios": dict(USUAL) if divided else None,
+            "rule": division.rule(ratios),
+            "ratios": ratios,
         },
         "sources": {
             "queues": [{"slug": "rank", "name": "Rank", "overlap": 2, "form_versions": [1, 2]}],

@@ -74,6 +74,7 @@ def small_steps() -> Iterator[None]:
         assert defaults is not None
         patch.setitem(defaults, "seconds", 0.0)
         patch.setattr(claims, "TAKE", claims.TAKE)  # each run sets its own
+        patch.setattr(claims, "TAKE_AT_ONCE", claims.TAKE_AT_ONCE)
         yield
 
 
@@ -112,6 +113,7 @@ class Desk(RuleBasedStateMachine):
     @rule(way=st.sampled_from(WAYS))
     def choose_a_way(self, way: dict[str, int]) -> None:
         claims.TAKE = Statement(claims.written(**way), slot=Slot)
+        claims.TAKE_AT_ONCE = Statement(claims.written(at_once=True, **way), slot=Slot)
 
     # --- Prompts ---
 

@@ -59,6 +59,12 @@ def nodes(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
         yield from nodes(part)
 
 
+@pytest.fixture(autouse=True, params=["TAKE", "TAKE_AT_ONCE"])
+def claim(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of the two statements that claim takes its turn."""
+    monkeypatch.setattr(claims, "TAKE", getattr(claims, request.param))
+
+
 @transaction.atomic
 def looked_at(queue: Queue, by: User) -> int:
     """Claims a seat; how many seats were looked at, and fails where they were not found along an index."""
