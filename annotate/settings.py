@@ -90,8 +90,9 @@ if (
     env.refuse(_password_from, "has a default password that anyone would try first. Give the database its own.")
 
 # Django switches prepared statements off. The few that labeling/prepared.py keeps need them, and are shaped so that one
-# plan is right for everybody: to plan the claim anew each time takes ten times as long as to run it.
-_database["options"] = f"{_database.get('options', '')} -c plan_cache_mode=force_generic_plan".strip()
+# plan is right for everybody: to plan the claim anew each time takes ten times as long as to run it. To compile a plan
+# (jit) takes longer still, and the estimates that decide on it are for far more rows than there are.
+_database["options"] = f"{_database.get('options', '')} -c plan_cache_mode=force_generic_plan -c jit=off".strip()
 # A pool hands connections to threads as they need them, so threads that wait for a person hold none. Processes that
 # run one thing at a time (Celery, commands) do without, and may fork freely.
 _pool = env.whole("DATABASE_POOL", 0, most=200)

@@ -314,6 +314,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=4)
     parser.add_argument("--profile", type=int, default=0, help="also say where the time of so many pairs goes")
     options = parser.parse_args()
+    os.environ["DATABASE_POOL"] = "2"  # for the profile; gunicorn's processes have their own number
     with running(workers=options.workers, threads=options.threads) as platform, \
             _filled(options.tasks, options.people) as (queue, tokens):  # fmt: skip
         from django.db import connection
