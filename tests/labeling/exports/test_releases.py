@@ -218,7 +218,8 @@ def test_a_row_whose_answer_was_corrected_has_changed(project: Project, ann: Use
     before = built(project, "sft")
     corrected(mine, "Of Ann, corrected.")
     after = built(project, "sft")
-    (of,) = after.manifest["formats"] if after.manifest else ()
+    assert after.manifest is not None
+    (of,) = after.manifest["formats"]
     assert compared(before, after, "sft") == (0, 0, 1, of["rows"] - 1)
 
 

@@ -561,8 +561,8 @@ def test_a_report_that_fails_gives_the_connection_back(project: Project, monkeyp
     monkeypatch.setattr(stream, "encode", fails)
     with pytest.raises(ValueError, match="NaN") as failed:
         stream.measure(choices.parse(project, {"format": "prompts"}))
-    assert failed.tb, "it holds on to all that failed"
     wait_for_exports(0)
+    del failed  # until here it holds on to all that failed
 
 
 # Not ru_maxrss: a child starts with that of the process that made it.

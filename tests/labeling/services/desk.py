@@ -112,7 +112,7 @@ class Desk(RuleBasedStateMachine):
 
     @rule(way=st.sampled_from(WAYS))
     def choose_a_way(self, way: dict[str, int]) -> None:
-        claims.TAKE = Statement(claims.written(**way), slot=Slot)
+        claims.TAKE = Statement(claims.written(at_once=False, **way), slot=Slot)
         claims.TAKE_AT_ONCE = Statement(claims.written(at_once=True, **way), slot=Slot)
 
     # --- Prompts ---
