@@ -1,4 +1,4 @@
-"""Releases, what is done of them, whom they hold, and who has withdrawn from a project."""
+"""Releases, what is done of them, whom they hold, who has withdrawn from a project; and exports that were sent."""
 
 from __future__ import annotations
 
@@ -116,3 +116,41 @@ class Withdrawal(models.Model):
 
     def __str__(self) -> str:
         return f"withdrawal of {self.user} from {self.project}"
+
+
+class TransferState(models.TextChoices):
+    """Whether an export reached its end."""
+
+    SENDING = "sending", "on its way"
+    WHOLE = "whole", "whole"
+    BROKEN = "broken", "broken off"
+
+
+class Transfer(models.Model):
+    """One export that was streamed: how many rows of which bytes, so that whoever took them can tell that it has all.
+
+    A server that dies in the midst of one leaves it `sending`.
+    """
+
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, related_name="transfers")
+    by = models.ForeignKey("labeling.User", on_delete=models.SET_NULL, null=True, related_name="+")
+    choice = models.JSONField(help_text="What was asked for, as it was understood.")
+    state = models.CharField(max_length=7, choices=TransferState, default=TransferState.SENDING)
+    rows = models.PositiveBigIntegerField(default=0)
+    bytes = models.PositiveBigIntegerField(default=0)
+    sha256 = models.CharField(max_length=64, blank=True, help_text="Of all bytes, in hexadecimal, once it is whole.")
+    began_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=Q(state="sending", ended_at__isnull=True)
+                | Q(state__in=["whole", "broken"], ended_at__isnull=False),
+                name="transfer_ends_when_it_ends",
+            ),
+            models.CheckConstraint(condition=~Q(state="whole") | ~Q(sha256=""), name="transfer_whole_has_its_hash"),
+        ]
+
+    def __str__(self) -> str:
+        return f"export {self.pk} of {self.project}"

@@ -17,10 +17,12 @@ from labeling.api.base import ApiView, person
 from labeling.api.errors import as_json
 from labeling.api.schema import describe
 from labeling.exports import choices, stream
+from labeling.exports.access import get_transfer
 from labeling.exports.formats import FORMATS
+from labeling.exports.models import TransferState
+from labeling.exports.services import transfers
 from labeling.exports.settings import SETTINGS, Setting
 from labeling.models import Role
-from labeling.services import events
 
 
 class ExportQuery(serializers.Serializer[Any]):
@@ -89,26 +91,52 @@ class Export(ApiView):
         """The file, streamed from one moment's view of the database.
 
         Where there is no row, 409 `empty_export` says why. If something fails on the way, the connection breaks off:
-        a transfer that ended well is a whole file. The `Link` header names the report with the file's rows and hash.
+        a transfer that ended well is a whole file. The `Link` header names two addresses: `describedby` is the report
+        of what such an export holds now; `status` is this export's own, which says once all was sent how many rows and
+        bytes it had, and their hash.
         """
         choice = _choice(request, slug)
         try:
             export = stream.Export(choice, watch=False)
         except stream.EmptyExport as error:
             return Response(as_json(error), status=409)
-        events.record("project.exported", choice.project, by=person(request), project=choice.project, **choice.as_dict)
+        transfer = transfers.begin(choice, by=person(request))
+        sent = request.build_absolute_uri(reverse("api-export-sent", args=[slug, transfer.pk]))
         report = request.build_absolute_uri(f"{reverse('api-export-report', args=[slug])}?{choice.query}")
         return StreamingHttpResponse(
-            export,
+            transfers.Sent(export, transfer),
             content_type="application/x-ndjson",
             headers={
                 "Content-Disposition": f'attachment; filename="{choice.filename}"',
                 "Cache-Control": "no-store",
-                "Link": f'<{report}>; rel="describedby"; type="application/json"',
+                "Link": f'<{report}>; rel="describedby"; type="application/json", '
+                f'<{sent}>; rel="status"; type="application/json"',
                 # Proxies that collect an answer before they pass it on would undo the streaming.
                 "X-Accel-Buffering": "no",
             },
         )
+
+
+class SentExport(serializers.Serializer[Any]):
+    """What was sent of an export."""
+
+    id = serializers.IntegerField(source="pk")
+    state = serializers.ChoiceField(
+        choices=TransferState.choices, help_text="`whole` once all was sent; `broken` where it broke off."
+    )
+    choice = serializers.DictField(child=serializers.CharField())
+    rows = serializers.IntegerField()
+    bytes = serializers.IntegerField()
+    sha256 = serializers.CharField(help_text="Of the whole file, in hexadecimal; empty until it is whole.")
+    began_at = serializers.DateTimeField()
+    ended_at = serializers.DateTimeField(allow_null=True)
+
+
+class Sent(ApiView):
+    @describe({200: SentExport}, operation_id="export_sent")
+    def get(self, request: Request, slug: str, transfer_id: int) -> Response:
+        """Rows, bytes and SHA-256 of one export as it was sent: compare them with the file that arrived."""
+        return Response(SentExport(get_transfer(person(request), slug, transfer_id)).data)
 
 
 class Report(ApiView):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ import pytest
 from rest_framework.test import APIClient
 
 from labeling.exports.formats import FORMATS
+from labeling.exports.models import Transfer, TransferState
 from labeling.importing.base import parse
 from labeling.models import Event, Project, Role, User
 from labeling.services import people, projects, prompts
@@ -172,12 +174,43 @@ def test_nothing_to_export_is_said_before_the_first_byte(project: Project, alice
     assert "nothing to export" in response.json()["detail"]
 
 
+def linked(response: Any, relation: str) -> str:
+    """The address that the answer names as this."""
+    found: list[tuple[str, str]] = re.findall(r'<([^>]*)>; rel="(\w+)"', response.headers["Link"])
+    return next(address for address, name in found if name == relation)
+
+
+def test_what_was_sent_stays_at_its_own_address(project: Project, alice: User, ann: User) -> None:
+    speaker = client(alice)
+    response = speaker.get(AT, {"format": "raw"})
+    address = linked(response, "status")
+    before = speaker.get(address).json()
+    assert (before["state"], before["sha256"], before["ended_at"]) == ("sending", "", None)
+    data = body(response)
+    response.close()
+    make.written(project.queues.get(slug="write"), ann, "One more.")
+    sent = speaker.get(address).json()
+    assert sent["choice"] == {"format": "raw"}
+    assert (sent["state"], sent["rows"], sent["bytes"]) == ("whole", len(data.splitlines()), len(data))
+    assert sent["sha256"] == hashlib.sha256(data).hexdigest()
+    assert client(ann).get(address).status_code == 403
+    assert speaker.get(f"{AT[:-1]}s/{2**63}/").status_code == 404
+
+
+def test_a_download_that_is_left_has_broken_off(project: Project, alice: User) -> None:
+    speaker = client(alice)
+    response = speaker.get(AT, {"format": "raw"})
+    response.close()
+    sent = speaker.get(linked(response, "status")).json()
+    assert (sent["state"], sent["sha256"]) == ("broken", "")
+    assert sent["ended_at"]
+
+
 def test_the_report_is_that_of_the_file(project: Project, alice: User) -> None:
     speaker = client(alice)
     response = speaker.get(AT, {"format": "raw", "queue": "rank"})
-    address = response.headers["Link"].partition("<")[2].partition(">")[0]
     data = body(response)
-    report = speaker.get(address).json()
+    report = speaker.get(linked(response, "describedby")).json()
     assert report["choice"] == {"format": "raw", "queue": "rank"}
     assert (report["rows"], report["prompts"], report["bytes"]) == (2, 2, len(data))
     assert report["sha256"] == hashlib.sha256(data).hexdigest()
@@ -206,6 +239,7 @@ def test_a_download_leaves_an_event(project: Project, alice: User) -> None:
     body(client(alice).get(AT, {"format": "sft", "queue": "write"}))
     event = Event.objects.get(verb="project.exported")
     assert (event.actor, event.project) == (alice, project)
+    assert event.data.pop("transfer") == Transfer.objects.get().pk
     assert event.data == {"format": "sft", "queue": "write", "responses": "any", "style": "conversational"}
 
 
@@ -274,3 +308,7 @@ def test_a_failure_on_the_way_breaks_the_transfer_off(project: Project, alice: U
     assert end_exports() == 1
     with pytest.raises((http.client.IncompleteRead, ConnectionResetError)):
         answer.read()
+    end = time.monotonic() + 20
+    while Transfer.objects.get().state == TransferState.SENDING and time.monotonic() < end:
+        time.sleep(0.05)
+    assert Transfer.objects.get().state == TransferState.BROKEN
