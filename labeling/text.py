@@ -40,6 +40,11 @@ def normalised(text: str) -> str:
     return " ".join(unicodedata.normalize("NFKC", text).casefold().split())
 
 
+def opening_key(text: str) -> bytes:
+    """What prompts have in common that open alike, however it is written: a hash of the opening user turn, 16 bytes."""
+    return hashlib.sha256(normalised(text).encode()).digest()[:16]
+
+
 def typed_number(text: str, *, digits: int = 18) -> int | None:
     """The number that was sent as digits, 0 to 9 and nothing else; None for anything else, and for more digits.
 

@@ -3,7 +3,14 @@
 from labeling.models.annotations import Annotation
 from labeling.models.background import Work, WorkState
 from labeling.models.counts import PersonCount, ProjectCount, QueueCount
-from labeling.models.duplicates import DuplicateGroup, DuplicateMember, DuplicateSearch, GroupKind, GroupState
+from labeling.models.duplicates import (
+    DuplicateGroup,
+    DuplicateMember,
+    DuplicateSearch,
+    GroupKind,
+    GroupState,
+    SplitLink,
+)
 from labeling.models.events import Event
 from labeling.models.people import ApiToken, Membership, Role, User
 from labeling.models.projects import GuidelinesVersion, Project
@@ -64,6 +71,7 @@ __all__ = [
     "SkipReason",
     "Slot",
     "SlotState",
+    "SplitLink",
     "Task",
     "TaskState",
     "User",

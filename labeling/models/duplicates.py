@@ -76,3 +76,30 @@ class DuplicateMember(models.Model):
 
     def __str__(self) -> str:
         return f"prompt {self.prompt_id} in group {self.group_id}"
+
+
+class SplitLink(models.Model):
+    """Prompts that open in one way share the part of a dataset of those that open in another, older way.
+
+    All three keys are `labeling.text.opening_key`. What one follows follows nothing itself. An opening that no row
+    names is on its own.
+    """
+
+    project = models.ForeignKey("labeling.Project", on_delete=models.CASCADE, db_index=False, related_name="+")
+    opening = models.UUIDField()
+    follows = models.UUIDField(help_text="Whose part it shares; its own key where it stays where it was.")
+    # A search found it nearly the same as this one when a release had given out the parts of both.
+    near = models.UUIDField(null=True)
+    near_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "opening"], name="splitlink_once_per_opening"),
+            models.CheckConstraint(
+                condition=Q(near__isnull=True, near_at__isnull=True) | Q(near__isnull=False, near_at__isnull=False),
+                name="splitlink_knows_since_when",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.opening} follows {self.follows}"

@@ -22,6 +22,9 @@ class Project(models.Model):
     # How many prompts were ever added. Planners compare it with their own count instead of scanning the table.
     prompts_added = models.PositiveBigIntegerField(default=0)
 
+    # The newest prompt whose part of a dataset a release has given out: up to it, parts stay as they are.
+    released_through = models.PositiveBigIntegerField(default=0)
+
     members: models.ManyToManyField[models.Model, models.Model] = models.ManyToManyField(
         "labeling.User", through="labeling.Membership", related_name="projects"
     )

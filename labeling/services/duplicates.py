@@ -1,7 +1,8 @@
 """Prompts that say the same, or nearly: looking for them, and what a manager says to what was found.
 
 Those that say the very same are found by PostgreSQL, from a hash that every prompt has. Those that are nearly the same
-are found by labeling.services.likeness among what is left of that; they are flagged for people to look at, no more.
+are found by labeling.services.likeness among what is left of that; they are flagged for people to look at, and share a
+part of the dataset from then on (labeling.services.groups).
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from labeling.models import (
     User,
     WorkState,
 )
-from labeling.services import background, events, seats, tasks
+from labeling.services import background, events, groups, seats, tasks
 from labeling.text import canonical_json, normalised
 
 LIKENESSES = (90, 80, 70)
@@ -170,16 +171,19 @@ def _carry_out(asked: DuplicateSearch, should_stop: Callable[[], bool]) -> None:
     asked.prompts = Prompt.objects.filter(project=asked.project_id).count()
     background.still_held(asked, prompts=asked.prompts)
     near = list(_near(asked, told)) if asked.likeness else []
+    joining = groups.prepare(asked.project, [ids for ids, _ in near])
     with transaction.atomic():
         Project.objects.select_for_update(no_key=True).get(pk=asked.project_id)
         _write(_FORGET, project=asked.project_id)
         _write(_SAME, project=asked.project_id)
         _store_near(asked.project_id, near)
         _write(_JUDGED_BEFORE, project=asked.project_id)
+        joined, apart = groups.join(joining)
         found = DuplicateGroup.objects.filter(project=asked.project_id, state=GroupState.OPEN).count()
         background.still_held(asked, groups=found, looked_at=asked.prompts)
         background.end(asked, WorkState.DONE)
-        events.record("duplicates.found", asked, by=asked.by, project=asked.project, groups=found)
+        told_of = {"groups": found, "joined": joined, "apart": apart}
+        events.record("duplicates.found", asked, by=asked.by, project=asked.project, **told_of)
 
 
 _FILL = """
@@ -287,7 +291,7 @@ DELETE FROM labeling_duplicategroup g USING known WHERE g.id = known.id
 
 
 def _store_near(project_id: int, near: Sequence[tuple[list[int], int]]) -> None:
-    groups = DuplicateGroup.objects.bulk_create(
+    made = DuplicateGroup.objects.bulk_create(
         (
             DuplicateGroup(project_id=project_id, kind=GroupKind.NEAR, size=len(ids), likeness=percent)
             for ids, percent in near
@@ -299,7 +303,7 @@ def _store_near(project_id: int, near: Sequence[tuple[list[int], int]]) -> None:
     for start in range(0, len(near), CHUNK):
         pairs = [
             (group.pk, prompt_id)
-            for group, (ids, _) in zip(groups[start : start + CHUNK], near[start : start + CHUNK], strict=True)
+            for group, (ids, _) in zip(made[start : start + CHUNK], near[start : start + CHUNK], strict=True)
             for prompt_id in ids
         ]
         alive = set(stand.filter(pk__in=[prompt_id for _, prompt_id in pairs]).values_list("pk", flat=True))
