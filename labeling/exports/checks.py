@@ -94,6 +94,17 @@ def _messages(row: Row) -> Iterator[Message]:
             yield from value
 
 
+def about_apart(prompts: int) -> list[str]:
+    """What to know about prompts that are in another part than what they are nearly the same as."""
+    if not prompts:
+        return []
+    stand = "1 prompt is" if prompts == 1 else f"{prompts:,} prompts are"
+    return [
+        f"{stand} nearly the same as prompts in another part: the search that found it came when a release had given "
+        "out the parts of both, and parts never change."
+    ]
+
+
 def about_labels(good: int, bad: int) -> list[str]:
     """What to know about how many rows are labelled true and false."""
     if not good or not bad:

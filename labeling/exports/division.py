@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Protocol
 
 from labeling.errors import Fault
-from labeling.exports.policies import USUAL, Policies, Split, SplitBy, split_of
+from labeling.exports.policies import USUAL, Policies, Split, SplitBy
 from labeling.exports.records import Prompt
 from labeling.exports.removed import Removed
 from labeling.exports.splits import Splits
@@ -24,8 +24,24 @@ _NAMES = ", ".join(Split)
 _SHOWN = json.dumps(_USUAL)
 
 
-# The name of the part that a prompt goes into; None for one whose tags contradict its group or one another.
-PartOf = Callable[[Prompt], str | None]
+class Division(Protocol):
+    """What says of prompts where they go. `Splits` is one."""
+
+    def of(self, prompt: Prompt) -> str | None:
+        """The name of the part that a prompt goes into; None where its tags contradict its group or one another."""
+        ...
+
+    def is_apart(self, prompt: Prompt) -> bool:
+        """Whether it goes into another part than what it is nearly the same as."""
+        ...
+
+
+class _Undivided:
+    def of(self, prompt: Prompt) -> str:
+        return WHOLE
+
+    def is_apart(self, prompt: Prompt) -> bool:
+        return False
 
 
 def parts(shares: Ratios | Tags | None) -> tuple[str, ...]:
@@ -35,24 +51,19 @@ def parts(shares: Ratios | Tags | None) -> tuple[str, ...]:
     return tuple(Split) if shares == BY_TAG else tuple(shares)
 
 
-def part_of(shares: Ratios | Tags | None, held_out: Iterable[Prompt] = ()) -> PartOf:
+def divided(shares: Ratios | Tags | None, held_out: Iterable[Prompt] = ()) -> Division:
     """What says of each prompt into which part it goes: "train", "validation", "test", or `WHOLE`.
 
     `shares` are in percent and come to 100, as `parse` gives them. `held_out` are the prompts of the project that have
     a tag of their own, where tags decide.
     """
     if shares is None:
-        return lambda prompt: WHOLE
+        return _Undivided()
     if shares == BY_TAG:
         # What contradicts itself is counted by whoever asks: here nobody knows for which format.
-        by_tag = Splits(Policies(split_by=SplitBy.TAG), Removed(), held_out)
-        return lambda prompt: by_tag.of(prompt)
-    ratios = shares
-    return lambda prompt: _by_hash(prompt, ratios)
-
-
-def _by_hash(prompt: Prompt, ratios: Mapping[str, int]) -> str:
-    return split_of(prompt, (ratios.get("train", 0), ratios.get("validation", 0), ratios.get("test", 0))).value
+        return Splits(Policies(split_by=SplitBy.TAG), Removed(), held_out)
+    ratios = (shares.get("train", 0), shares.get("validation", 0), shares.get("test", 0))
+    return Splits(Policies(ratios=ratios), Removed())
 
 
 def ordered(ratios: Mapping[str, int] | Tags | None) -> Ratios | Tags | None:
@@ -108,12 +119,13 @@ def rule(ratios: Ratios | Tags | None) -> str:
         return "Not divided."
     if ratios == BY_TAG:
         return (
-            "By tag: prompts tagged “test” or “validation” are held out, with all that open alike; the others are for "
-            "training."
+            "By tag: prompts tagged “test” or “validation” are held out, with all that open alike or "
+            "nearly; the others are for training."
         )
     shares = ", ".join(f"{percent} % {name}" for name, percent in ratios.items())
     return (
         f"By prompt: {shares}. A prompt's part hangs on the first 64 bits of the SHA-256 of its opening user turn "
-        "(Unicode composed, case folded, white space collapsed), so it stays the same from release to release, and "
-        "all rows of prompts that open alike share a part."
+        "(Unicode composed, case folded, white space collapsed), so it stays the same from release to release; "
+        "all rows of prompts that open alike share a part, with those that were found to open nearly so before a "
+        "release had given their part out."
     )

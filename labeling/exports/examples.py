@@ -20,11 +20,11 @@ from datetime import datetime
 from functools import cache
 from typing import Any
 
-import psycopg
 from django.db import connection
-from psycopg import IsolationLevel
+from psycopg import Cursor, IsolationLevel, ServerCursor, connect
 
 from labeling.exports.annotators import pseudonym
+from labeling.exports.groups import Connection, Groups
 from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
 from labeling.exports.selection import Selection, Versions
 from labeling.questions import form_candidates
@@ -171,8 +171,6 @@ LAST_ID = 2**63 - 1
 
 _ALL_VERSIONS = Versions(1, None)
 
-Connection = psycopg.Connection[tuple[Any, ...]]
-
 
 def _every(prompt: Prompt) -> bool:
     return True
@@ -185,7 +183,8 @@ class Scope:
     `leads` names what prompts that come first should have, beside those that lead every export. `cutoff` is the moment
     whose answers are read, None for now; `last_prompt` the newest prompt of that moment. `release` is the number of the
     release that is read for: people have other pseudonyms in each. `parts` are the parts of a dataset that go into
-    files of their own, each as the prompts that it takes: each has its own leaders.
+    files of their own, each as the prompts that it takes: each has its own leaders. `grouped` is whether prompts are
+    to know their group, which `wanted` and `parts` may go by.
     """
 
     project_id: int
@@ -198,6 +197,7 @@ class Scope:
     last_prompt: int = LAST_ID
     release: int | None = None
     parts: tuple[Callable[[Prompt], bool], ...] = (_every,)
+    grouped: bool = False
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -263,8 +263,8 @@ def snapshot() -> Iterator[Connection]:
     """A connection that sees the database as it is now and cannot change it. Closed at the end, in any case."""
     parameters = connection.get_connection_params()
     # Its few statements read thousands of rows at a time, each planned for what it reads.
-    parameters |= {"cursor_factory": psycopg.Cursor, "application_name": "annotate export", "prepare_threshold": None}
-    with psycopg.connect(**parameters) as own:
+    parameters |= {"cursor_factory": Cursor, "application_name": "annotate export", "prepare_threshold": None}
+    with connect(**parameters) as own:
         own.isolation_level = IsolationLevel.REPEATABLE_READ
         own.read_only = True
         # The first rows should come at once: compiling the query takes longer than they do.
@@ -276,10 +276,9 @@ def snapshot() -> Iterator[Connection]:
 def held_out(own: Connection, project_id: int, tags: Sequence[str], last_prompt: int = LAST_ID) -> Iterator[Prompt]:
     """The prompts of a project that have one of these tags, in no order."""
     with own.cursor(name="export_held_out") as cursor:
-        cursor.itersize = MOST_PROMPTS
         given = {"project": project_id, "held_out": list(tags), "last_prompt": last_prompt}
         cursor.execute(_HELD_OUT, given)
-        yield from map(_prompt, cursor)
+        yield from Groups(own, project_id).each(_batches(cursor, MOST_PROMPTS))
 
 
 def read(own: Connection, scope: Scope) -> Iterator[Example]:
@@ -303,7 +302,7 @@ def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[E
         number = FIRST_PROMPTS
         while rows := cursor.fetchmany(number):
             before = book.text_read - sum(len(row[2]) + len(row[3]) for row in rows)
-            found = (_prompt(row) for row in rows)
+            found = book.grouped([_prompt(row) for row in rows])
             yield from book.examples([prompt for prompt in found if prompt.id not in led and scope.wanted(prompt)])
             each = max(1, (book.text_read - before) // len(rows))
             number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // each))
@@ -340,10 +339,15 @@ def leaders(book: Book) -> list[Prompt]:
 
 def _first(book: Book, statement: str, part: Callable[[Prompt], bool], **parameters: int) -> Prompt | None:
     with book.own.cursor(name="export_leaders") as cursor:
-        cursor.itersize = FIRST_PROMPTS
         cursor.execute(book.scope.statement(statement, present=True), book.parameters | parameters)
         wanted = book.scope.wanted
-        return next((prompt for prompt in map(_prompt, cursor) if wanted(prompt) and part(prompt)), None)
+        prompts = (prompt for found in _batches(cursor, FIRST_PROMPTS) for prompt in book.grouped(found))
+        return next((prompt for prompt in prompts if wanted(prompt) and part(prompt)), None)
+
+
+def _batches(cursor: ServerCursor[tuple[Any, ...]], number: int) -> Iterator[list[Prompt]]:
+    while rows := cursor.fetchmany(number):
+        yield [_prompt(row) for row in rows]
 
 
 class Book:
@@ -380,9 +384,14 @@ class Book:
         self.withdrawn = {row[0] for row in own.execute(_WITHDRAWN, scope.parameters)}
         self.parameters: dict[str, Any] = scope.parameters | {"withdrawn": sorted(self.withdrawn)}
         self.text_read = 0  # characters, near enough
+        self._groups = Groups(own, scope.project_id, scope.cutoff) if scope.grouped else None
 
     def _table(self, statement: str) -> dict[int, Any]:
         return dict(self.own.execute(statement, [self.scope.project_id]).fetchall())
+
+    def grouped(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
+        """The same prompts, with their groups where the scope asks for them."""
+        return self._groups.of(prompts) if self._groups else prompts
 
     def examples(self, prompts: Sequence[Prompt]) -> Iterator[Example]:
         """One example for each prompt, in their order."""

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from labeling.errors import Fault, Invalid
-from labeling.exports import choices, division, examples, stream
+from labeling.exports import choices, division, examples, groups, stream
 from labeling.exports.choices import Choice
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
@@ -51,13 +51,13 @@ class Plan:
         """The names of the parts, as they stand in the names of files."""
         return division.parts(self.shares)
 
-    def part_of(self, own: examples.Connection, release: Release) -> division.PartOf:
+    def divided(self, own: groups.Connection, release: Release) -> division.Division:
         """What says of each prompt into which part it goes."""
         by_tag = self.shares == division.BY_TAG
         held = examples.held_out(own, self.project.pk, HELD_OUT, release.last_prompt) if by_tag else ()
-        return division.part_of(self.shares, held)
+        return division.divided(self.shares, held)
 
-    def scope(self, release: Release, part_of: division.PartOf) -> examples.Scope:
+    def scope(self, release: Release, divided: division.Division) -> examples.Scope:
         """What is read for it: all formats in one pass, as of the release's cutoff."""
         # They differ in their formats alone.
         return replace(
@@ -67,7 +67,8 @@ class Plan:
             cutoff=release.cutoff,
             last_prompt=release.last_prompt,
             release=release.number,
-            parts=tuple(partial(_is_in, part_of, part) for part in self.parts),
+            grouped=self.shares is not None,
+            parts=tuple(partial(_is_in, divided, part) for part in self.parts),
         )
 
     @property
@@ -84,8 +85,8 @@ class Plan:
         }
 
 
-def _is_in(part_of: division.PartOf, part: str, prompt: Prompt) -> bool:
-    return part_of(prompt) == part
+def _is_in(divided: division.Division, part: str, prompt: Prompt) -> bool:
+    return divided.of(prompt) == part
 
 
 def of(release: Release) -> Plan:

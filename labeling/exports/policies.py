@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -10,7 +9,7 @@ from itertools import combinations
 
 from labeling.exports.answers import Judged, Ranking
 from labeling.exports.records import Prompt
-from labeling.text import normalised, sha256
+from labeling.text import opening_key, sha256
 
 
 class Pairs(StrEnum):
@@ -142,18 +141,18 @@ def group_of(prompt: Prompt) -> bytes:
     """What all prompts have in common that must share a part, in 16 bytes.
 
     It is the opening user turn: prompts that open alike, whatever their case, white space and Unicode form, are one
-    group.
+    group, with those that were found to open nearly alike in time.
     """
-    return hashlib.sha256(normalised(prompt.opening).encode()).digest()[:16]
+    return prompt.group or opening_key(prompt.opening)
 
 
-def split_of(prompt: Prompt, ratios: tuple[int, int, int] = USUAL) -> Split:
-    """The part that a prompt belongs to: by a hash of its group, so that it never changes as the project grows.
+def split_of(group: bytes, ratios: tuple[int, int, int] = USUAL) -> Split:
+    """The part that a group belongs to: by its key, which is a hash, so that it never changes as the project grows.
 
     `ratios` are the percent of train, validation and test, 100 in all. All rows of a prompt share its part, and so do
     all prompts of its group: what a model is tested on it has not been trained on.
     """
-    point = int.from_bytes(group_of(prompt)[:8], "big")
+    point = int.from_bytes(group[:8], "big")
     edge = 0
     for split, percent in zip(Split, ratios, strict=True):
         edge += percent

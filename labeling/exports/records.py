@@ -61,7 +61,11 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own."""
+    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own.
+
+    `group` is whose part of a dataset it shares, empty for its own opening's. `near` is a group that it is nearly the
+    same as and could not join any more, empty for none (`labeling.services.groups`).
+    """
 
     id: int
     messages: tuple[Message, ...]
@@ -71,6 +75,8 @@ class Prompt:
     language: str = ""
     tags: str = "[]"
     metadata: str = "{}"
+    group: bytes = b""
+    near: bytes = b""
 
     @property
     def opening(self) -> str:

@@ -16,7 +16,7 @@ from typing import Any
 from labeling.exports import examples, parquet
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import Cleaning, Tools
-from labeling.exports.division import PartOf
+from labeling.exports.division import Division
 from labeling.exports.files import KINDS, LineWriter, digest
 from labeling.exports.index import IndexWriter
 from labeling.exports.plans import Plan
@@ -87,7 +87,7 @@ class Making:
 
     book: examples.Book
     plan: Plan
-    part_of: PartOf
+    divided: Division
     folder: Path
     tools: Tools = field(default_factory=Tools)
 
@@ -150,7 +150,7 @@ class _Shard:
         self.folder = making.folder / f"{number:05}"
         self.folder.mkdir()
         self.prompts = 0
-        self._part_of, self._people, self._keys = making.part_of, making.book.people, keys
+        self._divided, self._people, self._keys = making.divided, making.book.people, keys
         self._cleaning = cleaning
         self._sheets: dict[tuple[str, str], _Sheet] = {}
         self._index: dict[str, IndexWriter] = {}
@@ -158,7 +158,7 @@ class _Shard:
     def add(self, example: Example, *, leads: bool) -> None:
         """Takes in a prompt with what was said about it."""
         self.prompts += 1
-        part = self._part_of(example.prompt)
+        part, is_apart = self._divided.of(example.prompt), self._divided.is_apart(example.prompt)
         gave = read = False
         for choice in self.plan.choices:
             name = choice.format.name
@@ -171,6 +171,7 @@ class _Shard:
             totals.escaped = self._cleaning[name].escaped
             if rows:
                 gave = True
+                totals.apart += is_apart
                 self._index_of(name).add(example.prompt.id, rows, leads=leads)
                 self._sheet(choice, part).add(rows)
         if read:

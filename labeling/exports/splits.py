@@ -40,15 +40,22 @@ class Splits:
 
     def of(self, prompt: Prompt) -> Split | None:
         """The split of a prompt; None for one that is in none, because its tags contradict its group or one another."""
-        if self._policies.split_by is SplitBy.HASH:
-            return split_of(prompt, self._policies.ratios)
-        split = self._groups.get(group_of(prompt), Split.TRAIN)
-        if tags_of(prompt) - {split}:
+        split = self._of_group(group_of(prompt))
+        if self._policies.split_by is SplitBy.TAG and tags_of(prompt) - {split}:
             if prompt.id not in self._conflicts:
                 self._conflicts.add(prompt.id)
                 self._removed.add("split_conflict")
             return None
         return split
+
+    def is_apart(self, prompt: Prompt) -> bool:
+        """Whether the prompt is in another split than what it is nearly the same as."""
+        return bool(prompt.near) and self._of_group(prompt.near) is not self._of_group(group_of(prompt))
+
+    def _of_group(self, group: bytes) -> Split:
+        if self._policies.split_by is SplitBy.HASH:
+            return split_of(group, self._policies.ratios)
+        return self._groups.get(group, Split.TRAIN)
 
 
 def tags_of(prompt: Prompt) -> set[Split]:

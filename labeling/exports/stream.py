@@ -12,7 +12,7 @@ from typing import Any
 
 from labeling.errors import Conflict, Fault, Invalid
 from labeling.exports import examples, tokens
-from labeling.exports.checks import Watch, about_labels
+from labeling.exports.checks import Watch, about_apart, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
 from labeling.exports.policies import Policies, SplitBy
@@ -125,6 +125,7 @@ class _Rows:
         self._choice = choice
         self._removed = removed
         self._cleaning = cleaning_of(choice, tools, removed)
+        self._apart = 0
         self._rows = self._opened()
 
     def __iter__(self) -> Iterator[tuple[bool, Row]]:
@@ -135,8 +136,8 @@ class _Rows:
 
     @property
     def warnings(self) -> list[str]:
-        """What was changed on the way."""
-        return about_escaped(self._cleaning.escaped)
+        """What was changed on the way, and what stands where it should not."""
+        return about_apart(self._apart) + about_escaped(self._cleaning.escaped)
 
     def _opened(self) -> Generator[tuple[bool, Row], None, None]:
         choice = self._choice
@@ -144,14 +145,22 @@ class _Rows:
         with examples.snapshot() as own:
             by_tag = policies.split is not None and policies.split_by is SplitBy.TAG
             held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
-            scope = replace(scope_of(choice), wanted=Splits(policies, self._removed, held_out).wants)
-            found = examples.read(own, scope)
-            prompts = (rows_of(choice, example, self._removed, self._cleaning) for example in found)
+            splits = Splits(policies, self._removed, held_out)
+            scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
+            prompts = self._of(examples.read(own, scope), splits)
             if choice.format.apart:
-                yield from apart(map(list, prompts))
+                yield from apart(prompts)
             else:
                 for rows in prompts:
                     yield from ((place == 0, row) for place, row in enumerate(rows))
+
+    def _of(self, found: Iterable[Example], splits: Splits) -> Iterator[list[Row]]:
+        """The rows of each prompt."""
+        for example in found:
+            rows = list(rows_of(self._choice, example, self._removed, self._cleaning))
+            if rows and self._choice.policies.split is not None:
+                self._apart += splits.is_apart(example.prompt)
+            yield rows
 
 
 def _why_empty(choice: Choice, removed: Removed) -> str:

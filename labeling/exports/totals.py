@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from labeling.exports.checks import Watch, about_labels
+from labeling.exports.checks import Watch, about_apart, about_labels
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 from labeling.exports.schemas import Columns
@@ -28,7 +28,8 @@ class PartTotals:
 class FormatTotals:
     """What is in one format. `agreement` is the sum over the rows that say one, of which there are `agreements`.
 
-    `escaped` is in how many rows a control token was broken up. `schema` is what its rows hold (`schemas`); `columns`
+    `escaped` is in how many rows a control token was broken up, `apart` how many prompts are in another part than what
+    they are nearly the same as. `schema` is what its rows hold (`schemas`); `columns`
     are the types of its Parquet files, None before the first of them.
     """
 
@@ -39,6 +40,7 @@ class FormatTotals:
     agreement: float = 0.0
     agreements: int = 0
     escaped: int = 0
+    apart: int = 0
     removed: Removed = field(default_factory=Removed)
     parts: dict[str, PartTotals] = field(default_factory=dict)
     schema: Columns = field(default_factory=Columns)
@@ -70,7 +72,7 @@ class FormatTotals:
     def warnings(self) -> list[str]:
         """What to know before training on it, each once."""
         said = [warning for _, part in sorted(self.parts.items()) for warning in part.watch.warnings()]
-        said = about_escaped(self.escaped) + said
+        said = about_apart(self.apart) + about_escaped(self.escaped) + said
         return list(dict.fromkeys(said)) + (about_labels(self.good, self.bad) if self.labels else [])
 
 
@@ -125,7 +127,7 @@ class Totals:
 
 
 def _format_as_dict(of: FormatTotals) -> dict[str, Any]:
-    plain = ("rows", "prompts", "good", "bad", "agreement", "agreements", "escaped")
+    plain = ("rows", "prompts", "good", "bad", "agreement", "agreements", "escaped", "apart")
     return {name: getattr(of, name) for name in plain} | {
         # As text: the database does not keep the order of columns.
         "columns": json.dumps(of.columns),

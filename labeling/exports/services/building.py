@@ -16,7 +16,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from labeling.exports import examples, manifests, plans, shards, stored, tokens, totals
+from labeling.exports import examples, groups, manifests, plans, shards, stored, tokens, totals
 from labeling.exports.cleaning import Tools
 from labeling.exports.code import code
 from labeling.exports.contamination import Benchmark
@@ -83,13 +83,13 @@ def build(release: Release, *, should_stop: Callable[[], bool] = lambda: False) 
         _finish(release, plan)
 
 
-def making_of(own: examples.Connection, plan: Plan, release: Release, folder: Path) -> shards.Making:
+def making_of(own: groups.Connection, plan: Plan, release: Release, folder: Path) -> shards.Making:
     """What the shards of a release are made with. Raises Invalid where a tokenizer is missing."""
-    part_of = plan.part_of(own, release)
-    book = examples.Book(own, plan.scope(release, part_of))
+    divided = plan.divided(own, release)
+    book = examples.Book(own, plan.scope(release, divided))
     tokenizer = plan.choices[0].policies.tokenizer
     count = tokens.chosen(settings.ANNOTATE_HOME / "models", tokenizer)
-    return shards.Making(book, plan, part_of, folder, Tools(count, _benchmark(release, plan)))
+    return shards.Making(book, plan, divided, folder, Tools(count, _benchmark(release, plan)))
 
 
 def _benchmark(release: Release, plan: Plan) -> Benchmark | None:

@@ -76,12 +76,23 @@ def ask(
             in_background=True,
             has_files=bool(runs),
         )
+        _give_out(project)
         if runs:
             # Whoever builds it, now or later, compares with the same.
             stored.put_bytes(release, stored.BENCHMARK, runs)
         asked = {name: release.asked[name] for name in ("formats", "splits", "files")}
         events.record("release.asked", release, by=by, project=project, number=release.number, **asked)
     return release
+
+
+def _give_out(project: Project) -> None:
+    """Has parts stay as they are up to the newest prompt of any divided release that is or may still be there.
+
+    Call it with the project locked: a search that joins groups goes by it under the same lock.
+    """
+    standing = Release.objects.filter(project=project).exclude(state__in=(WorkState.CANCELLED, WorkState.FAILED))
+    last = standing.exclude(asked__splits=None).aggregate(last=Max("last_prompt"))["last"]
+    Project.objects.filter(pk=project.pk).update(released_through=last or 0)
 
 
 def _title(given: Any) -> str:
@@ -104,9 +115,11 @@ def _now() -> Any:
 def cancel(release: Release, *, by: User) -> None:
     """Calls a release off. It keeps its number and has no files. Raises Conflict when it has ended."""
     with transaction.atomic():
+        Project.objects.select_for_update(no_key=True).get(pk=release.project_id)
         state = Release.objects.select_for_update(no_key=True).get(pk=release.pk).state
         if not background.call_off(release, f"{by} called it off."):
             raise Conflict("This release has ended already.")
+        _give_out(release.project)
         events.record("release.cancelled", release, by=by, project=release.project, number=release.number)
         transaction.on_commit(lambda: _clear(release, for_good=state == WorkState.WAITING))
 
@@ -202,7 +215,9 @@ def _sqlstate(error: Error) -> str:
 
 def _fail(release: Release, reason: str) -> None:
     with transaction.atomic():
+        Project.objects.select_for_update(no_key=True).get(pk=release.project_id)
         background.end(release, WorkState.FAILED, reason)
+        _give_out(release.project)
         ended = Release.objects.filter(pk=release.pk, state=WorkState.FAILED).exists()
         if ended:
             events.record(

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from labeling.exports import consensus, policies
 from labeling.exports.answers import Ranking, judged
-from labeling.exports.policies import USUAL, Consensus, Edits, Pairs, Policies, Responses, Split, split_of
+from labeling.exports.policies import USUAL, Consensus, Edits, Pairs, Policies, Responses, Split, group_of, split_of
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Annotation, Prompt
 from labeling.exports.removed import Removed
@@ -246,7 +246,7 @@ def test_two_candidates_with_one_text_do_not_stand_in_each_others_way() -> None:
 
 def test_a_split_never_changes_and_reads_like_the_reader() -> None:
     def split(text: str) -> Split:
-        return split_of(Prompt(1, ({"role": "user", "content": text},)))
+        return split_of(group_of(Prompt(1, ({"role": "user", "content": text},))))
 
     assert split("What is  love?\n") is split("WHAT IS LOVE?")
     # Fixed for ever: a prompt that changes its split leaks from training into tests. The first digits of
@@ -260,11 +260,12 @@ def test_a_split_goes_by_the_opening_turn_and_not_by_the_whole_conversation() ->
     opening = {"role": "user", "content": "Hello!"}
     longer = (opening, {"role": "assistant", "content": "Hi."}, {"role": "user", "content": "And?"})
     with_system = ({"role": "system", "content": "Be brief."}, opening)
-    assert split_of(Prompt(1, (opening,))) is split_of(Prompt(2, longer)) is split_of(Prompt(3, with_system))
+    assert group_of(Prompt(1, (opening,))) == group_of(Prompt(2, longer)) == group_of(Prompt(3, with_system))
 
 
 def test_splits_come_near_their_shares() -> None:
-    found = [split_of(Prompt(n, ({"role": "user", "content": f"Prompt number {n}"},))) for n in range(4000)]
+    openings = [({"role": "user", "content": f"Prompt number {n}"},) for n in range(4000)]
+    found = [split_of(group_of(Prompt(n, messages))) for n, messages in enumerate(openings)]
     for split, percent in zip(Split, USUAL, strict=True):
         assert found.count(split) / 4000 == pytest.approx(percent / 100, abs=0.03)
     assert sum(USUAL) == 100

@@ -15,11 +15,11 @@ import pytest
 from pyarrow import parquet as pq
 
 from labeling.exports import parquet
-from labeling.exports.division import part_of
+from labeling.exports.division import divided
 from labeling.exports.files import CHUNK, KINDS, LineWriter, digest
 from labeling.exports.formats import FORMATS
 from labeling.exports.index import IndexWriter, hash_of, key_of
-from labeling.exports.policies import Policies, Split, split_of
+from labeling.exports.policies import Policies, Split, group_of, split_of
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 from labeling.exports.stream import encode
@@ -229,9 +229,9 @@ def test_the_usual_parts_are_those_of_an_export() -> None:
     found = set()
     for n in range(200):
         prompt = example(messages=[{"role": "user", "content": f"Question {n}?"}]).prompt
-        part = part_of({"train": 80, "validation": 10, "test": 10})(prompt)
-        assert part == split_of(prompt)
-        assert part_of({"validation": 100})(prompt) == "validation"
-        assert part_of(None)(prompt) == "all"
+        part = divided({"train": 80, "validation": 10, "test": 10}).of(prompt)
+        assert part == split_of(group_of(prompt))
+        assert divided({"validation": 100}).of(prompt) == "validation"
+        assert divided(None).of(prompt) == "all"
         found.add(part)
     assert found == set(Split)

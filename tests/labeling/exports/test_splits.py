@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.exports.policies import Policies, Split, SplitBy, split_of
+from labeling.exports.policies import Policies, Split, SplitBy, group_of, split_of
 from labeling.exports.records import Prompt
 from labeling.exports.removed import Removed
 from labeling.exports.splits import HELD_OUT, Splits, tags_of
@@ -57,18 +57,18 @@ def test_ratios_say_how_many() -> None:
 @given(_openings | st.text(max_size=5), _ratios)
 def test_a_part_with_nothing_gets_nothing(opening: str, ratios: tuple[int, int, int]) -> None:
     share = dict(zip(Split, ratios, strict=True))
-    assert share[split_of(prompt(1, opening), ratios)] > 0
+    assert share[split_of(group_of(prompt(1, opening)), ratios)] > 0
 
 
 def test_ratios_that_leave_a_gap_are_no_ratios() -> None:
     with pytest.raises(ValueError, match="100"):
-        split_of(prompt(1, "Question 24?"), (80, 10, 5))
+        split_of(group_of(prompt(1, "Question 24?")), (80, 10, 5))
 
 
 def test_a_group_stays_together_however_its_prompts_are_written() -> None:
     for number in range(30):
         one, other = prompt(1, f"Question {number}?"), prompt(2, f" QUESTION\n{number}？")
-        assert split_of(one) is split_of(other)
+        assert split_of(group_of(one)) is split_of(group_of(other))
 
 
 @given(_prompts, st.sampled_from(SplitBy), _ratios)
