@@ -15,8 +15,8 @@ from django.http import HttpRequest, QueryDict
 
 from labeling.errors import DomainError
 from labeling.importing import SOURCES
-from labeling.importing.base import LineError
 from labeling.importing.strict import decode
+from labeling.importing.texts import LineError
 from labeling.models import (
     EventType,
     Membership,

@@ -380,6 +380,9 @@ class QueueName(Fields):
 class PromptShown(Fields):
     messages = serializers.ListField(child=serializers.DictField(), help_text="`role`, `content` and what came with it")
     context = serializers.ListField(child=serializers.DictField(), help_text="`text`, and `id`, `title`, `url`")  # type: ignore[assignment]
+    tools = serializers.ListField(
+        child=serializers.DictField(), help_text="What a model may call: `type` and `function` with a `name`"
+    )
     language = serializers.CharField(allow_blank=True)
 
 

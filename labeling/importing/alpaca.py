@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-from labeling.importing.base import LineError, PromptLine, Rejected
+from labeling.importing.base import PromptLine, Rejected
 from labeling.importing.objects import prompt_line, read_objects, values
+from labeling.importing.texts import LineError
 
 
 def read(stream: BinaryIO) -> Iterator[PromptLine | Rejected]:

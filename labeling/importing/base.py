@@ -3,26 +3,23 @@
 from __future__ import annotations
 
 import itertools
-import math
 import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from json.encoder import encode_basestring
 from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar, overload
 
-from labeling.text import canonical_json, sha256, unfit_text
+from labeling.importing.texts import LineError
+from labeling.importing.texts import storable as _storable
+from labeling.importing.texts import text as _text
+from labeling.importing.tools import read as _tools
+from labeling.text import canonical_json, sha256
 
-MAX_TEXT = 1_000_000  # characters of one message, document or candidate
 MAX_CANDIDATES = 100
-MAX_DEPTH = 50
 ROLES = ("system", "developer", "user", "assistant", "tool")
 _LANGUAGE = re.compile(r"[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*")
 _FIRST_ROLES = frozenset({"system", "developer"})
 _SENT = 64 * 1024  # bytes of a line that was left out
-
-
-class LineError(ValueError):
-    """Why a line cannot be used, in words for whoever sent it."""
 
 
 @dataclass(frozen=True)
@@ -71,6 +68,7 @@ class Canonical(NamedTuple):
     context: str
     metadata: str
     gold: str
+    tools: str
 
 
 # Not frozen: that would cost more than reading the JSON of a short line does. Nobody changes one.
@@ -89,6 +87,7 @@ class PromptLine:
     metadata: dict[str, Any] = field(default_factory=dict)
     candidates: list[dict[str, str]] = field(default_factory=list)
     gold: dict[str, Any] = field(default_factory=dict)
+    tools: list[dict[str, Any]] = field(default_factory=list)
 
     @Kept
     def canonical(self) -> Canonical:
@@ -98,13 +97,15 @@ class PromptLine:
             canonical_json(self.context) if self.context else "[]",
             canonical_json(self.metadata) if self.metadata else "{}",
             canonical_json(self.gold) if self.gold else "{}",
+            canonical_json(self.tools) if self.tools else "",
         )
 
     @Kept
     def content_hash(self) -> str:
-        """What a response answers: the messages and the context documents."""
-        messages, context, *_ = self.canonical
-        return sha256(f"[{messages},{context}]")
+        """What a response answers: the messages, the context documents, and the tools that could be called."""
+        messages, context, _, _, tools = self.canonical
+        # Lines without tools had this hash before there were any.
+        return sha256(f"[{messages},{context},{tools}]" if tools else f"[{messages},{context}]")
 
     @Kept
     def key(self) -> str:
@@ -114,12 +115,12 @@ class PromptLine:
     @Kept
     def line_hash(self) -> str:
         """Everything that the line sets, in the order of the fields but for `external_id`."""
-        messages, context, metadata, gold = self.canonical
+        messages, context, metadata, gold, called = self.canonical
         tags = ",".join(map(encode_basestring, self.tags))
         candidates = ",".join(map(_candidate_json, self.candidates))
         return sha256(
             f"[{messages},{context},{encode_basestring(self.batch)},{self.priority},[{tags}],"
-            f"{encode_basestring(self.language)},{metadata},[{candidates}],{gold}]"
+            f"{encode_basestring(self.language)},{metadata},[{candidates}],{gold}" + (f",{called}]" if called else "]")
         )
 
 
@@ -169,48 +170,6 @@ def parse(raw: Any, line: int) -> PromptLine:
         messages=_messages(raw),
         **{name: _READ[name](value) for name, value in raw.items() if name not in _CONVERSATION},
     )
-
-
-def _text(value: Any, what: str, *, limit: int = MAX_TEXT, blank: bool = False) -> str:
-    if not isinstance(value, str):
-        raise LineError(f"{what} must be text.")
-    if not blank and (not value or value.isspace()):
-        raise LineError(f"{what} is empty.")
-    if len(value) > limit:
-        raise LineError(f"{what} has {len(value):,} characters; at most {limit:,} fit.")
-    if not _fits(value):
-        raise LineError(f"{what} {unfit_text(value)}")
-    return value
-
-
-def _fits(text: str) -> bool:
-    """Whether there is nothing for `unfit_text` to find, which looks at each character."""
-    if "\x00" in text:
-        return False
-    if not text.isascii():
-        try:
-            text.encode()
-        except UnicodeEncodeError:
-            return False
-    return True
-
-
-def _storable(value: Any, what: str, depth: int = 0) -> None:
-    """Free-form JSON goes into the database as it is, so every text in it must be one that fits there."""
-    if depth > MAX_DEPTH:
-        raise LineError(f"{what} is nested more than {MAX_DEPTH} deep.")
-    if isinstance(value, str):
-        if not _fits(value):
-            raise LineError(f"A text in {what} {unfit_text(value)}")
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            _storable(key, what, depth + 1)
-            _storable(item, what, depth + 1)
-    elif isinstance(value, list):
-        for item in value:
-            _storable(item, what, depth + 1)
-    elif isinstance(value, float) and not math.isfinite(value):  # 1e999 is well-formed JSON, and reads as infinity
-        raise LineError(f"A number in {what} is too large, or is no number.")
 
 
 def _messages(raw: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -375,5 +334,6 @@ _READ: dict[str, Callable[[Any], Any]] = {
     "metadata": _metadata,
     "candidates": _candidates,
     "gold": _gold,
+    "tools": _tools,
 }
 _FIELDS = _CONVERSATION | _READ.keys()

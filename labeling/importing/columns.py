@@ -6,8 +6,8 @@ import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from labeling.importing.base import LineError
 from labeling.importing.strict import decode_text
+from labeling.importing.texts import LineError
 
 _OWN = "metadata."
 _RESPONSE = re.compile(r"((?:candidate|response)(?:_?[0-9]+)?)([._]model)?")
@@ -122,6 +122,7 @@ _FIELDS: dict[str, Callable[[Any, str], Any]] = {
     "external_id": _as_it_is,
     "system": _as_it_is,
     "context": _json,
+    "tools": _as_it_is,
     "batch": _as_it_is,
     "priority": _typed_number,
     "tags": _tags,

@@ -7,9 +7,10 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO
 
-from labeling.importing.base import LineError, PromptLine, Rejected, parse
+from labeling.importing.base import PromptLine, Rejected, parse
 from labeling.importing.columns import Columns, known
 from labeling.importing.streams import MAX_LINE, TOO_LONG, UTF16_MARKS, opening, to_its_end, unzipped, with_head
+from labeling.importing.texts import LineError
 
 _DELIMITERS = ",;\t"
 _ZIP = b"PK\x03\x04"

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from labeling.importing.arrays import Cutter
-from labeling.importing.base import LineError, PromptLine, Rejected, as_sent, parse
+from labeling.importing.base import PromptLine, Rejected, as_sent, parse
 from labeling.importing.objects import cut, read_objects
 from labeling.importing.streams import (
     MAX_LINE,
@@ -21,6 +21,7 @@ from labeling.importing.streams import (
     unzipped,
 )
 from labeling.importing.strict import decode
+from labeling.importing.texts import LineError
 
 __all__ = ["MAX_LINE", "decode", "read"]
 

@@ -16,9 +16,10 @@ from operator import attrgetter
 from typing import Any, BinaryIO
 
 from labeling.importing.arrays import Value
-from labeling.importing.base import LineError, PromptLine, Rejected, as_sent, is_language, parse
+from labeling.importing.base import PromptLine, Rejected, as_sent, is_language, parse
 from labeling.importing.objects import decode_object, values
 from labeling.importing.streams import MAX_LINE
+from labeling.importing.texts import LineError
 
 MAX_TURNS = 200
 _WAITING = 1000  # bad lines among the messages of a tree that wait for its end

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from typing import Any, BinaryIO
 
 from labeling.importing.arrays import Cutter, Value
-from labeling.importing.base import LineError, PromptLine, Rejected, as_sent, is_language, parse
+from labeling.importing.base import PromptLine, Rejected, as_sent, is_language, parse
 from labeling.importing.streams import (
     CHUNK,
     TOO_LONG,
@@ -21,9 +21,10 @@ from labeling.importing.streams import (
     unzipped,
 )
 from labeling.importing.strict import decode
+from labeling.importing.texts import LineError
 
 _SPREAD = re.compile(rb"\{[ \t\r]*+\n")  # an object over several lines: none of JSON Lines begins like this
-_SHARED = frozenset({"external_id", "batch", "priority", "tags", "gold"})
+_SHARED = frozenset({"external_id", "batch", "priority", "tags", "gold", "tools"})
 _IDS = frozenset({"id", "conversation_id"})
 _LANGUAGES = frozenset({"language", "lang"})
 _MODELS = ("model", "model_name", "generator")

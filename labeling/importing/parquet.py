@@ -11,9 +11,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import IO, TYPE_CHECKING, Any, BinaryIO
 
-from labeling.importing.base import LineError, PromptLine, Rejected, parse
+from labeling.importing.base import PromptLine, Rejected, parse
 from labeling.importing.columns import Columns
 from labeling.importing.streams import CHUNK, DAMAGED, Readable, unzipped
+from labeling.importing.texts import LineError
 
 if TYPE_CHECKING:
     import pyarrow

@@ -6,7 +6,7 @@ import json
 from collections import Counter
 from typing import Any, NoReturn
 
-from labeling.importing.base import LineError
+from labeling.importing.texts import LineError
 
 # A value of so many parts takes many times the memory of its text. Each part but the first of a list or an object
 # stands after a comma, and each list or object after a bracket.

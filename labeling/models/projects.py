@@ -22,6 +22,8 @@ class Project(models.Model):
     # How many prompts were ever added. Planners compare it with their own count instead of scanning the table.
     prompts_added = models.PositiveBigIntegerField(default=0)
 
+    # When the first prompt with tools came in: from then on, rows of exports have a column for them.
+    tools_since = models.DateTimeField(null=True, editable=False)
     # The newest prompt whose part of a dataset a release has given out: up to it, parts stay as they are.
     released_through = models.PositiveBigIntegerField(default=0)
 

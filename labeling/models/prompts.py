@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
+import json
+from typing import Any, ClassVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
@@ -21,13 +22,17 @@ class Prompt(models.Model):
     external_id = models.CharField(max_length=256, blank=True)
     messages = models.JSONField(help_text="[{role, content}, …]; a system message comes first; the last is a user's.")
     context = models.JSONField(default=list, blank=True, help_text="[{id?, title?, text, url?}, …]")
+    # Text, because a column of JSON forgets the order of keys, and models are shown them in it.
+    tools = models.TextField(
+        blank=True, default="", db_default="", help_text="JSON: [{type, function: {name, …}}, …]; empty for none."
+    )
     batch = models.CharField(max_length=100, blank=True)
     priority = models.IntegerField(default=0)
     tags = ArrayField(models.CharField(max_length=100), default=list, blank=True)
     language = models.CharField(max_length=35, blank=True, help_text="A BCP 47 tag such as en or pt-BR.")
     metadata = models.JSONField(default=dict, blank=True)
     gold = models.JSONField(default=dict, blank=True, help_text="{queue slug: answers} known to be right.")
-    # SHA-256 of messages and context: what a response answers. A candidate made for other content is not used.
+    # SHA-256 of messages, context and tools: what a response answers. A candidate made for other content is not used.
     content_hash = models.CharField(max_length=64)
     # SHA-256 of everything a line can set, so that sending it again can be seen to change nothing.
     line_hash = models.CharField(max_length=64)
@@ -62,6 +67,7 @@ class Prompt(models.Model):
             models.Index(fields=["project", "batch", "id"], condition=~models.Q(batch=""), name="prompt_by_batch"),
             models.Index(fields=["project", "id"], condition=models.Q(candidates_awaited__gt=0), name="prompt_waiting"),
             models.Index(fields=["normal_hash", "project"], name="prompt_by_what_it_says"),
+            models.Index(fields=["project", "id"], condition=~models.Q(tools=""), name="prompt_that_offers_tools"),
         ]
 
     def __str__(self) -> str:
@@ -71,6 +77,12 @@ class Prompt(models.Model):
     def opening(self) -> str:
         """The text of the first user message: what a list shows of a prompt."""
         return next((m["content"] for m in self.messages if m["role"] == "user"), "")
+
+    @property
+    def tool_list(self) -> list[dict[str, Any]]:
+        """What a model may call, as `{type, function: {name, …}}` each."""
+        found: list[dict[str, Any]] = json.loads(self.tools or "[]")
+        return found
 
 
 class CandidateOrigin(models.TextChoices):

@@ -48,6 +48,7 @@ def with_subjects(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
     return annotations.select_related("slot__task__prompt", "queue", "annotator", "form", "guidelines").defer(
         "slot__task__prompt__messages",
         "slot__task__prompt__context",
+        "slot__task__prompt__tools",
         "slot__task__prompt__metadata",
         "slot__task__prompt__gold",
         "form__questions",

@@ -91,7 +91,12 @@ def payload(slot: Slot, *, user: User) -> dict[str, Any]:
         "task": slot.task_id,
         "guidelines_version": slot.guidelines.number if slot.guidelines else None,
         "form": slot.form.questions if slot.form else [],
-        "prompt": {"messages": prompt.messages, "context": prompt.context, "language": prompt.language},
+        "prompt": {
+            "messages": prompt.messages,
+            "context": prompt.context,
+            "tools": prompt.tool_list,
+            "language": prompt.language,
+        },
         "candidates": [{"key": candidate.key, "text": candidate.text} for candidate in candidates(slot)],
         "draft": {"revision": draft.revision, "answers": draft.answers} if draft else None,
     }

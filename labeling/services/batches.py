@@ -17,6 +17,7 @@ from django.db.models import F, Max
 from django.utils import timezone
 
 from labeling.importing import PromptLine, Rejected
+from labeling.importing.tools import as_text
 from labeling.models import (
     Candidate,
     Draft,
@@ -144,7 +145,7 @@ def _printable(text: str, most: int) -> str:
 
 _COLUMNS = (
     "project_id, last_import_id, created_at, key, external_id, messages, context, batch, priority, tags, language, "
-    "metadata, gold, content_hash, line_hash, normal_hash, candidates_count, candidates_awaited"
+    "metadata, gold, tools, content_hash, line_hash, normal_hash, candidates_count, candidates_awaited"
 )
 
 
@@ -154,13 +155,13 @@ def _head(record: PromptImport) -> str:
 
 
 def _row(line: PromptLine, head: str) -> Row:
-    messages, context, metadata, gold = line.canonical
-    normal = normal_hash(line.messages, line.context)
+    messages, context, metadata, gold, _ = line.canonical
+    normal = normal_hash(line.messages, line.context, line.tools)
     candidates = tuple(dict.fromkeys((c["text"], sha256(c["text"]), c["model"]) for c in line.candidates))
     copied = (
         f"{head}\t{_escaped(line.key)}\t{_escaped(line.external_id)}\t{_json(messages)}\t{_json(context)}"
         f"\t{_escaped(line.batch)}\t{line.priority}\t{_array(line.tags)}\t{line.language}\t{_json(metadata)}"
-        f"\t{_json(gold)}\t{line.content_hash}\t{line.line_hash}\t{normal}\t{len(candidates)}"
+        f"\t{_json(gold)}\t{_json(as_text(line.tools))}\t{line.content_hash}\t{line.line_hash}\t{normal}\t{len(candidates)}"
     )
     return Row(line, line.key, line.content_hash, line.line_hash, normal, copied, candidates)
 
@@ -211,6 +212,9 @@ def store(record: PromptImport, batch: Batch, meanwhile: Callable[[], None]) -> 
     _update(project, changed)
     old_ids = [stood.id for stood, _ in changed]
     _add_candidates(ids, fresh, old_ids, [row for _, row in changed])
+    if project.tools_since is None and any(row.line.tools for row in rows.values()):
+        # By the clock that cutoffs of releases go by, under the lock that they are taken under.
+        _rows("UPDATE labeling_project SET tools_since = clock_timestamp() WHERE id = %s", project.pk)
     if ids or changed:
         rewritten = sum(stood.content_hash != row.content_hash for stood, row in changed)
         # Planners look at this number to see that there is something to do.
@@ -248,7 +252,8 @@ def _refuse(row: Row, message: str, tally: Tally) -> None:
 def written(line: PromptLine) -> str:
     """A line as it could be sent again."""
     names = (
-        "messages", "external_id", "context", "batch", "priority", "tags", "language", "metadata", "candidates", "gold"
+        "messages", "external_id", "context", "tools", "batch", "priority", "tags", "language", "metadata",
+        "candidates", "gold",
     )  # fmt: skip
     given: dict[str, Any] = {name: getattr(line, name) for name in names}
     return json.dumps({name: value for name, value in given.items() if value}, ensure_ascii=False)
@@ -399,7 +404,7 @@ WHERE (p.priority, p.batch, p.language) IS DISTINCT FROM (c.priority, c.batch, c
 _CHANGE = """
 UPDATE labeling_prompt p SET
     messages = c.messages, context = c.context, batch = c.batch, priority = c.priority, tags = c.tags,
-    language = c.language, metadata = c.metadata, gold = c.gold, content_hash = c.content_hash,
+    language = c.language, metadata = c.metadata, gold = c.gold, tools = c.tools, content_hash = c.content_hash,
     line_hash = c.line_hash, normal_hash = c.normal_hash, last_import_id = c.last_import_id,
     candidates_count = CASE WHEN p.content_hash = c.content_hash THEN p.candidates_count ELSE 0 END,
     candidates_awaited =

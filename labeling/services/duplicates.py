@@ -52,13 +52,16 @@ def _turns(messages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
             yield "calls", canonical_json(message["tool_calls"])
 
 
-def normal_hash(messages: Sequence[Mapping[str, Any]], context: Sequence[Mapping[str, str]]) -> str:
-    """The same for prompts that read the same: who says what in turn, and the documents that it is about.
+def normal_hash(
+    messages: Sequence[Mapping[str, Any]], context: Sequence[Mapping[str, str]], tools: Sequence[Mapping[str, Any]] = ()
+) -> str:
+    """The same for prompts that read the same: who says what in turn, the documents that it is about, and the tools.
 
     Unicode forms, case and white space make no difference. Names, titles and addresses are left out.
     """
     parts = [part for turn in _turns(messages) for part in turn]
     parts += [normalised(document["text"]) for document in context]
+    parts += ["tools", canonical_json(tools)] if tools else []
     return hashlib.blake2b("\x00".join(parts).encode(), digest_size=16).hexdigest()
 
 
@@ -196,9 +199,10 @@ WHERE p.id = given.id AND p.content_hash = given.content_hash
 def fill(project_id: int) -> None:
     """Gives prompts their hash that came in before there was one."""
     rows = Prompt.objects.filter(project=project_id, normal_hash__isnull=True).order_by("pk")
+    wanted = rows.values_list("pk", "content_hash", "messages", "context", "tools")
     after = 0
-    while found := list(rows.filter(pk__gt=after).values_list("pk", "content_hash", "messages", "context")[:CHUNK]):
-        hashes = [normal_hash(messages, context) for _, _, messages, context in found]
+    while found := list(wanted.filter(pk__gt=after)[:CHUNK]):
+        hashes = [normal_hash(said, context, json.loads(tools or "[]")) for _, _, said, context, tools in found]
         with connection.cursor() as cursor:
             cursor.execute(_FILL, [[row[0] for row in found], [row[1] for row in found], hashes])
         after = found[-1][0]
@@ -206,7 +210,7 @@ def fill(project_id: int) -> None:
 
 # One prompt for each hash: the very same have a group already.
 _TEXTS = """
-SELECT p.id, p.messages, p.context FROM labeling_prompt p
+SELECT p.id, p.messages, p.context, p.tools FROM labeling_prompt p
 WHERE p.project_id = %s AND p.id > %s AND NOT EXISTS (
     SELECT 1 FROM labeling_prompt twin
     WHERE twin.project_id + 0 = p.project_id AND twin.normal_hash = p.normal_hash AND twin.id < p.id OFFSET 0
@@ -222,24 +226,26 @@ def _near(asked: DuplicateSearch, told: Callable[[int], None]) -> Iterator[tuple
     def texts() -> Iterator[Text]:
         after = 0
         while found := _fetch(_TEXTS, asked.project_id, after, CHUNK):
-            for prompt_id, messages, context in found:
-                yield Text(prompt_id, *_comparable(json.loads(messages), json.loads(context)))
+            for prompt_id, messages, context, tools in found:
+                yield Text(prompt_id, *_comparable(json.loads(messages), json.loads(context), tools))
             after = found[-1][0]
 
     def fetch(ids: Sequence[int]) -> dict[int, str]:
         rows = Prompt.objects.filter(pk__in=ids).values_list("pk", "messages")
-        return {prompt_id: _comparable(messages, [])[0] for prompt_id, messages in rows}
+        return {prompt_id: _comparable(messages, [], "")[0] for prompt_id, messages in rows}
 
     return alike(texts(), asked.likeness or 100, fetch=fetch, told=told)
 
 
-def _comparable(messages: Sequence[Mapping[str, Any]], context: Sequence[Mapping[str, str]]) -> tuple[str, int]:
-    """What is said in a prompt, and a number for its setting: what the system says, and the documents.
+def _comparable(
+    messages: Sequence[Mapping[str, Any]], context: Sequence[Mapping[str, str]], tools: str
+) -> tuple[str, int]:
+    """What is said in a prompt, and a number for its setting: what the system says, the documents, and the tools.
 
     Many prompts share a long setting. It would make all of them alike, so it must be the same and is not compared.
     """
     said: list[str] = []
-    setting = [normalised(document["text"]) for document in context]
+    setting = [normalised(document["text"]) for document in context] + ([tools] if tools else [])
     for role, text in _turns(messages):
         (setting if role in ("system", "developer") else said).append(text)
     digest = hashlib.blake2b("\x00".join(setting).encode(), digest_size=8).digest() if setting else b""

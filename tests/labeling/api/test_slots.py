@@ -60,7 +60,7 @@ def test_asking_again_gives_the_slot_that_is_held_with_its_draft(
 def test_a_slot_tells_nothing_of_models_or_metadata(slot: dict[str, Any]) -> None:
     assert "model-" not in str(slot)
     assert set(slot["candidates"][0]) == {"key", "text"}
-    assert set(slot["prompt"]) == {"messages", "context", "language"}
+    assert set(slot["prompt"]) == {"messages", "context", "tools", "language"}
 
 
 def test_there_is_nothing_when_everything_is_done(as_: Speaker, ann: User, project: Project, queue: Queue) -> None:

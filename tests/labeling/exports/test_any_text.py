@@ -18,7 +18,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from labeling.errors import InvalidAnswers
-from labeling.importing.base import LineError, parse
+from labeling.importing.base import parse
+from labeling.importing.texts import LineError
 from labeling.models import Project, Queue, User
 from labeling.services import imports, slots
 from tests import make

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labeling.importing.base import LineError, PromptLine, parse
+from labeling.importing.base import PromptLine, parse
+from labeling.importing.texts import LineError
 from labeling.text import canonical_json, sha256
 
 # Written down when they were first made; not to be made again from the code that is tested.
@@ -101,6 +102,9 @@ messages = st.fixed_dictionaries(
     {"role": st.sampled_from(["user", "assistant", "tool"]), "content": filled},
     optional={"name": filled, "tool_call_id": filled},
 )
+tools = st.fixed_dictionaries(
+    {"type": st.just("function"), "function": st.fixed_dictionaries({"name": filled}, optional={"parameters": objects})}
+)
 lines = st.fixed_dictionaries(
     {},
     optional={
@@ -118,6 +122,7 @@ lines = st.fixed_dictionaries(
         "metadata": objects,
         "candidates": st.lists(st.fixed_dictionaries({"text": filled}, optional={"model": texts}), max_size=3),
         "gold": objects,
+        "tools": st.lists(tools, max_size=2),
     },
 )
 
@@ -129,11 +134,13 @@ def test_hashes_are_those_of_canonical_json(raw: dict[str, Any]) -> None:
         line = parse(raw, 1)
     except LineError:
         return
-    content = [line.messages, line.context]
+    content: list[Any] = [line.messages, line.context]
+    called = [line.tools] if line.tools else []
     rest = [line.batch, line.priority, line.tags, line.language, line.metadata, line.candidates, line.gold]
-    assert line.content_hash == sha256(canonical_json(content))
-    assert line.line_hash == sha256(canonical_json([*content, *rest]))
-    for text, value in zip(line.canonical, [*content, line.metadata, line.gold], strict=True):
+    assert line.content_hash == sha256(canonical_json([*content, *called]))
+    assert line.line_hash == sha256(canonical_json([*content, *rest, *called]))
+    assert line.canonical.tools == (canonical_json(line.tools) if called else "")
+    for text, value in zip(line.canonical[:4], [*content, line.metadata, line.gold], strict=True):
         assert text == canonical_json(value)
         assert json.loads(text) == value
 

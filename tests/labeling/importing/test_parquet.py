@@ -12,7 +12,7 @@ import pytest
 from pyarrow import parquet
 
 from labeling.importing import SOURCES, PromptLine, Rejected
-from labeling.importing.base import MAX_TEXT
+from labeling.importing.texts import MAX_TEXT
 from tests.labeling.importing.reading import as_table, found_in, opening, outcome, prompts_in, zipped
 
 USER = {"role": "user", "content": "Hello?"}

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from labeling.importing.base import LineError
 from labeling.importing.strict import decode, decode_text
+from labeling.importing.texts import LineError
 
 TOKENS = [
     "{",
