@@ -231,12 +231,14 @@ class Request:
     ``id`` is the caller's own and comes back with the outcome. ``seed`` is this row's own: with the same
     messages, sampling and model it makes the same completion, whatever else is in the batch. ``messages``
     are checked by the backend, so that a bad row becomes a Failure and not an exception for its neighbours.
+    ``tools`` are what the model may call, for backends that can show them to it.
     """
 
     id: str
     messages: Sequence[Message]
     sampling: Sampling
     seed: int
+    tools: Sequence[Mapping[str, Any]] = ()
 
 
 @dataclass(frozen=True, slots=True)

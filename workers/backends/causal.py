@@ -72,7 +72,7 @@ class CausalModel(RunningModel):
 
     def _prompt(self, request: Request) -> Prompt:
         return fitting.fit_chat(
-            self._chat,
+            self._chat.with_tools(request.tools),
             request.messages,
             context=self._context,
             new=request.sampling.max_new_tokens,

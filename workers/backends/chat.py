@@ -1,7 +1,8 @@
 """From a conversation to the tokens that a chat model answers."""
 
+import copy
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from workers.backends.base import Message, RowError
@@ -28,6 +29,21 @@ class Chat:
         # A model's own template writes the token that opens every text; ours cannot know whether there is one.
         opening = tokenizer("a")["input_ids"][:1]
         self._prefix: list[int] = [] if self.own or opening != [tokenizer.bos_token_id] else opening
+        self._tools: list[dict[str, Any]] | None = None
+
+    def with_tools(self, tools: Sequence[Mapping[str, Any]]) -> "Chat":
+        """The same for conversations in which these may be called. A template that knows no tools leaves them out.
+
+        Raises RowError where a name in them spells a control token: of names, encoding cannot make words.
+        """
+        if not tools:
+            return self
+        control = [token for token in self.tokenizer.added_tokens_encoder if token.strip()]
+        if any(token in name for name in _names(tools) for token in control):
+            raise RowError("A name in the prompt's tools holds a control token of this model.")
+        made = copy.copy(self)
+        made._tools = [dict(tool) for tool in tools]
+        return made
 
     def encode(self, messages: Sequence[Message]) -> list[int]:
         """The token ids of the conversation, up to where the answer begins.
@@ -38,6 +54,7 @@ class Chat:
         try:
             ids: list[int] = self.tokenizer.apply_chat_template(
                 [dict(message) for message in messages],
+                tools=self._tools,
                 chat_template=self.template,
                 add_generation_prompt=True,
                 sanitize_control_tokens=True,
@@ -51,6 +68,7 @@ class Chat:
         """The text that the template writes for the conversation: what ``encode`` turns into tokens."""
         text: str = self.tokenizer.apply_chat_template(
             [dict(message) for message in messages],
+            tools=self._tools,
             chat_template=self.template,
             add_generation_prompt=True,
             tokenize=False,
@@ -68,6 +86,17 @@ class Chat:
             "chat_template": "model" if self.own else "plain",
             "chat_template_sha256": hashlib.sha256(self.template.encode()).hexdigest(),
         }
+
+
+def _names(value: Any) -> Iterator[str]:
+    """Every name of an object in it, however deep."""
+    if isinstance(value, Mapping):
+        yield from value
+        value = value.values()
+    elif not isinstance(value, list | tuple):
+        return
+    for inner in value:
+        yield from _names(inner)
 
 
 def first_line(error: BaseException) -> str:

@@ -71,6 +71,7 @@ def replay(candidate: Candidate) -> Replay:
             messages=messages_for(candidate.prompt, system=known.get("system", "")),  # type: ignore[arg-type]
             sampling=Sampling.parse(candidate.sampling),
             seed=candidate.seed,
+            tools=candidate.prompt.tool_list,
         )
         outcome = model.generate([request])[0]
     finally:

@@ -16,6 +16,7 @@ def request_for(row: Generation, generator: Generator) -> Request:
         messages=messages_for(row.prompt, system=generator.system),  # type: ignore[arg-type]
         sampling=sampling,
         seed=seed_of(row, sampling),
+        tools=row.prompt.tool_list,
     )
 
 
