@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from labeling.exports.records import Message, Prompt
+import json
+from typing import Any
+
+from labeling.exports.records import Example, Message, Prompt
 from labeling.text import with_documents
 
 # The order of a message's keys in every file. A key that is not here would be lost, so it is an error.
@@ -38,11 +41,24 @@ def reply(text: str) -> Message:
 
 
 def alone(prompt: Prompt) -> str | None:
-    """The text of a prompt that is one turn of a user and nothing else; None for any other.
+    """The text of a prompt that is one turn of a user and nothing else; None for any other, and for one with tools.
 
     Documents stand before it. White space at its end is left out: a tokenizer would not join it to what follows.
     """
     messages = asked(prompt)
-    if len(messages) > 1 or set(messages[0]) != {"role", "content"}:
+    if prompt.tools or len(messages) > 1 or set(messages[0]) != {"role", "content"}:
         return None
     return str(messages[0]["content"]).rstrip()
+
+
+def tools_column(example: Example) -> dict[str, str]:
+    """The column `tools` of a row: a list as JSON text, on every row where any prompt of the project has tools.
+
+    As text it has one type, whatever the schemas in it: readers would fill lists of them with nulls.
+    """
+    return {"tools": example.prompt.tools or "[]"} if example.with_tools else {}
+
+
+def tools_list(prompt: Prompt) -> dict[str, list[Any]]:
+    """`tools` as hosted APIs take them: a list, and no key where there is none, for they take no empty one."""
+    return {"tools": json.loads(prompt.tools)} if prompt.tools else {}

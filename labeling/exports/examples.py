@@ -77,7 +77,9 @@ _PROMPT_CONDITIONS = {
     "OR split_part(lower(p.language), '-', 1) = ANY(%(languages)s))",
     "batches": "p.batch = ANY(%(batches)s)",
 }
-_COLUMNS = "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text"
+_COLUMNS = (
+    "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text, p.tools"
+)
 _PROMPTS = f"""
 SELECT {_COLUMNS}
 FROM labeling_prompt p
@@ -124,11 +126,13 @@ ORDER BY p.id
 """  # noqa: S608  only constants are put in
     for path in _ODD_PATHS
 ]
-# Other prompts that may lead, by what formats call them: those with several turns of a user, those with documents, and
-# those with a response that somebody has marked. No index knows them: they are looked for where a format needs one.
+# Other prompts that may lead, by what formats call them: those with several turns of a user, those with documents,
+# those with tools, and those with a response that somebody has marked. Only tools have an index: they are looked for
+# where a format needs one.
 LEADING = {
     "turns": "jsonb_path_exists(p.messages, '$[*] ? (@.role == \"assistant\")')",
     "documents": "p.context <> '[]'::jsonb",
+    "tools": "p.tools <> ''",
     "marks": f"""EXISTS (
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
@@ -163,6 +167,10 @@ WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_p
 """  # noqa: S608  only a constant is put in
     for path in _ODD_PATHS
 )
+# Since when a project has tools is never forgotten: rows that a release gave had the column or not.
+_PROJECT = """
+SELECT slug, COALESCE(tools_since <= %(cutoff)s::timestamptz, false) FROM labeling_project WHERE id = %(project)s
+"""
 _WITHDRAWN = """
 SELECT user_id FROM exports_withdrawal WHERE project_id = %(project)s AND "at" <= %(cutoff)s::timestamptz
 """
@@ -301,7 +309,7 @@ def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[E
         cursor.execute(scope.statement(_PROMPTS), book.parameters | {"after": after})
         number = FIRST_PROMPTS
         while rows := cursor.fetchmany(number):
-            before = book.text_read - sum(len(row[2]) + len(row[3]) for row in rows)
+            before = book.text_read - sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
             found = book.grouped([_prompt(row) for row in rows])
             yield from book.examples([prompt for prompt in found if prompt.id not in led and scope.wanted(prompt)])
             each = max(1, (book.text_read - before) // len(rows))
@@ -331,6 +339,8 @@ def leaders(book: Book) -> list[Prompt]:
             judged = (_first(book, _JUDGED_PROMPTS, part, judged=q) for q in sorted(book.queues_with_candidates))
             kinds.append(next(filter(None, judged), None))
         for name in book.scope.leads:
+            if name == "tools" and not book.with_tools:
+                continue
             statement = _PROMPTS.replace("{which}", f"AND {LEADING[name]} {{which}}")
             kinds.append(_first(book, statement, part, after=0))
         found |= {prompt.id: prompt for prompt in kinds if prompt is not None}
@@ -359,8 +369,9 @@ class Book:
     def __init__(self, own: Connection, scope: Scope) -> None:
         self.own = own
         self.scope = scope
-        project = own.execute("SELECT slug FROM labeling_project WHERE id = %s", [scope.project_id]).fetchone()
+        project = own.execute(_PROJECT, scope.parameters).fetchone()
         self.project: str = project[0] if project else ""
+        self.with_tools = bool(project and project[1])
         self.queues = self._table("SELECT id, slug FROM labeling_queue WHERE project_id = %s")
         self.guidelines = self._table("SELECT id, number FROM labeling_guidelinesversion WHERE project_id = %s")
         forms = own.execute(
@@ -416,6 +427,7 @@ class Book:
                 candidates={pk: candidates[pk] for a in mine for pk in a.shown.values()},
                 forms=self.newest,
                 withdrawn=withdrawn[prompt.id],
+                with_tools=self.with_tools,
             )
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:
@@ -448,7 +460,7 @@ class Book:
 
 
 def _prompt(row: tuple[Any, ...]) -> Prompt:
-    pk, external_id, messages, context, batch, language, tags, metadata = row
+    pk, external_id, messages, context, batch, language, tags, metadata, tools = row
     return Prompt(
         id=pk,
         messages=tuple(json.loads(messages)),
@@ -458,4 +470,5 @@ def _prompt(row: tuple[Any, ...]) -> Prompt:
         language=language,
         tags=tags,
         metadata=metadata,
+        tools=tools,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 
 # Messages with `role` and `content` and OpenAI's names for who speaks. The other names are LLaMA-Factory's own.
@@ -20,6 +20,11 @@ ROLES = {
 
 # What it can read, by the ends of names: it knows no packed lines.
 _READABLE = (".jsonl", ".parquet")
+
+
+def with_tools(read: dict[str, str], columns: Collection[str]) -> dict[str, str]:
+    """The columns that are to be read, with that of the tools where the rows have it: one that is not there fails."""
+    return read | ({"tools": "tools"} if "tools" in columns else {})
 
 
 def dataset_info(name: str, files: Mapping[str, Sequence[str]], **entry: Any) -> dict[str, str]:

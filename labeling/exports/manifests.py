@@ -157,7 +157,8 @@ def companions(plan: Plan, manifest: Mapping[str, Any]) -> dict[str, str]:
         for file in manifest["files"]:
             if file["format"] == name:
                 files.setdefault(file["split"], []).append(file["path"].removeprefix(f"{name}/"))
-        texts |= {f"{name}/{path}": text for path, text in choice.format.beside(files).items()}
+        columns = next(format["schema"] for format in manifest["formats"] if format["format"] == name)
+        texts |= {f"{name}/{path}": text for path, text in choice.format.beside(files, columns).items()}
     texts["croissant.json"] = croissant(with_texts(manifest, texts))
     texts["README.md"] = card(with_texts(manifest, texts))
     return texts

@@ -37,7 +37,8 @@ class Unfit(Conflict):
 
 def type_of(value: Any, name: str = "") -> Type:
     """The type of a value that stands under a name."""
-    if name in ALWAYS_JSON:
+    # What is JSON text already stays as it is.
+    if name in ALWAYS_JSON and not isinstance(value, str):
         return "json"
     if isinstance(value, bool):
         return "bool"

@@ -123,6 +123,8 @@ def _thread(message: dict[str, Any]) -> Iterator[Turn]:
 def _turn(item: dict[str, Any]) -> Turn:
     if "completion" in item:
         return _cut(f"rank {item['rank']}", "\n".join(message["content"] for message in item["completion"]))
+    if isinstance(item.get("function"), dict):
+        return _cut(str(item["function"]["name"]), encode(item["function"]).rstrip("\n"))
     who = " · ".join(str(item[name]) for name in _NAMES if item.get(name))
     if "rank" in item:
         who += f" · rank {item['rank']}"

@@ -61,7 +61,8 @@ class Annotation:
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own.
+    """What responses answer. `tags` and `metadata` are JSON text: their shape is the project's own. `tools` is too, a
+    list of what a model may call; it is empty where there is none.
 
     `group` is whose part of a dataset it shares, empty for its own opening's. `near` is a group that it is nearly the
     same as and could not join any more, empty for none (`labeling.services.groups`).
@@ -75,6 +76,7 @@ class Prompt:
     language: str = ""
     tags: str = "[]"
     metadata: str = "{}"
+    tools: str = ""
     group: bytes = b""
     near: bytes = b""
 
@@ -90,7 +92,7 @@ class Example:
 
     `forms` is the same for every prompt of an export: the newest form of each of its queues, by the queue's slug, among
     those that were asked for. `withdrawn` is how many annotations are left out because whoever made them has withdrawn
-    from the project.
+    from the project. `with_tools` is whether prompts of the project have tools, if not this one.
     """
 
     project: str
@@ -99,6 +101,7 @@ class Example:
     candidates: Mapping[int, Candidate] = field(default_factory=dict)
     forms: Mapping[str, Form] = field(default_factory=dict)
     withdrawn: int = 0
+    with_tools: bool = False
 
     @property
     def current(self) -> list[Annotation]:

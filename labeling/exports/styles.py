@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from labeling.exports.conversations import alone, asked, reply
+from labeling.exports.conversations import alone, asked, reply, tools_column
 from labeling.exports.policies import Style
-from labeling.exports.records import Message, Prompt
+from labeling.exports.records import Example, Message, Prompt
 
 
 def question(prompt: Prompt, style: Style) -> list[Message] | str | None:
@@ -22,3 +22,8 @@ def answer(text: str, style: Style) -> list[Message] | str:
     tokenizer makes it part of the first word.
     """
     return [reply(text)] if style is Style.CONVERSATIONAL else f" {text}"
+
+
+def tools(example: Example, style: Style) -> dict[str, str]:
+    """The column `tools`; none of plain text, which has no place for what is in it."""
+    return tools_column(example) if style is Style.CONVERSATIONAL else {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from labeling.exports.conversations import asked
 from labeling.exports.demonstrations import demonstrations
@@ -26,6 +26,7 @@ class Alpaca(Format):
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         told = talk(asked(example.prompt))
         fits = told is not None and all(who in ("user", "assistant") for who, _ in told.turns)
+        fits = fits and not example.prompt.tools
         for demonstration in demonstrations(example, policies, removed):
             if told is None or not fits:
                 removed.add("unfit_turns")
@@ -42,5 +43,5 @@ class Alpaca(Format):
                 "metadata": demonstration.metadata,
             }
 
-    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]], columns: Collection[str] = ()) -> dict[str, str]:
         return dataset_info(self.name, files, columns=_COLUMNS)

@@ -22,7 +22,7 @@ class AxolotlBradleyTerry(Format):
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         system, messages = apart(asked(example.prompt))
         for pair in pairs(example, policies, removed):
-            if len(messages) > 1:
+            if len(messages) > 1 or example.prompt.tools:
                 removed.add("unfit_turns")
             else:
                 yield {

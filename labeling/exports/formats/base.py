@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Protocol
 
 from labeling.exports.policies import Policies
@@ -14,7 +14,8 @@ class Format(Protocol):
     """What one exported line looks like. A format derives from this, and says what differs from the defaults below.
 
     Every row of a format has the same keys in the same order, with the same types: readers guess a file's columns
-    from its first rows. Ids are text, shares and gaps are floats, nothing is null.
+    from its first rows. Ids are text, shares and gaps are floats, nothing is null. For hosted APIs alone, which read
+    row by row, `tools` is on the rows that have some.
     """
 
     name: str
@@ -36,9 +37,10 @@ class Format(Protocol):
         """The rows of one prompt, in a fixed order. What a rule leaves out is counted in `removed`."""
         ...
 
-    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    def beside(self, files: Mapping[str, Sequence[str]], columns: Collection[str] = ()) -> dict[str, str]:
         """Other files that loaders need in the same folder: their names with their text.
 
-        `files` has the names of the data files for each split, or for "" where the data are not divided.
+        `files` has the names of the data files for each split, or for "" where the data are not divided;
+        `columns` are those of its rows.
         """
         return {}

@@ -28,7 +28,10 @@ class HelpSteerPreference(Format):
         orders = {_order(row) for row in found}
         kept = [row for row in found if _order(row)[::-1] not in orders]
         removed.add("contradiction", len(found) - len(kept))
-        yield from kept
+        if example.prompt.tools:
+            removed.add("unfit_turns", len(kept))
+        else:
+            yield from kept
 
 
 @dataclass

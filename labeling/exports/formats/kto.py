@@ -9,7 +9,7 @@ from labeling.exports.judgements import judgements
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.styles import answer, question
+from labeling.exports.styles import answer, question, tools
 
 
 class Kto(Format):
@@ -28,5 +28,6 @@ class Kto(Format):
                     "prompt": prompt,
                     "completion": answer(judgement.text, policies.style),
                     "label": judgement.label,
+                    **tools(example, policies.style),
                     "metadata": judgement.metadata,
                 }

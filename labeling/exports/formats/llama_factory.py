@@ -5,13 +5,13 @@ Its own rules for the order of turns hold in all three; a row that breaks them i
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from labeling.exports.conversations import asked, reply
+from labeling.exports.conversations import asked, reply, tools_column
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.judgements import judgements
-from labeling.exports.llama_factory import ROLES, dataset_info
+from labeling.exports.llama_factory import ROLES, dataset_info, with_tools
 from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Example, Message, Row
@@ -40,10 +40,12 @@ class LlamaFactory(Format):
             if messages is None:
                 removed.add("unfit_turns")
             else:
-                yield {"messages": [*messages, reply(demonstration.text)], "metadata": demonstration.metadata}
+                whole = [*messages, reply(demonstration.text)]
+                yield {"messages": whole, **tools_column(example), "metadata": demonstration.metadata}
 
-    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        return dataset_info(self.name, files, formatting="sharegpt", columns={"messages": "messages"}, tags=ROLES)
+    def beside(self, files: Mapping[str, Sequence[str]], columns: Collection[str] = ()) -> dict[str, str]:
+        read = with_tools({"messages": "messages"}, columns)
+        return dataset_info(self.name, files, formatting="sharegpt", columns=read, tags=ROLES)
 
 
 class LlamaFactoryPreference(Format):
@@ -60,11 +62,11 @@ class LlamaFactoryPreference(Format):
             else:
                 # One message a side, and no list of one: of lists it finds no valid sample.
                 sides = {"chosen": reply(pair.chosen), "rejected": reply(pair.rejected)}
-                yield {"messages": messages, **sides, "metadata": pair.metadata}
+                yield {"messages": messages, **sides, **tools_column(example), "metadata": pair.metadata}
 
-    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        columns = {"messages": "messages", "chosen": "chosen", "rejected": "rejected"}
-        return dataset_info(self.name, files, formatting="sharegpt", ranking=True, columns=columns, tags=ROLES)
+    def beside(self, files: Mapping[str, Sequence[str]], columns: Collection[str] = ()) -> dict[str, str]:
+        read = with_tools({"messages": "messages", "chosen": "chosen", "rejected": "rejected"}, columns)
+        return dataset_info(self.name, files, formatting="sharegpt", ranking=True, columns=read, tags=ROLES)
 
 
 class LlamaFactoryKto(Format):
@@ -80,8 +82,9 @@ class LlamaFactoryKto(Format):
                 removed.add("unfit_turns")
             else:
                 whole = [*messages, reply(judgement.text)]
-                yield {"messages": whole, "label": judgement.label, "metadata": judgement.metadata}
+                known = {**tools_column(example), "metadata": judgement.metadata}
+                yield {"messages": whole, "label": judgement.label, **known}
 
-    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        columns = {"messages": "messages", "kto_tag": "label"}
-        return dataset_info(self.name, files, formatting="sharegpt", columns=columns, tags=ROLES)
+    def beside(self, files: Mapping[str, Sequence[str]], columns: Collection[str] = ()) -> dict[str, str]:
+        read = with_tools({"messages": "messages", "kto_tag": "label"}, columns)
+        return dataset_info(self.name, files, formatting="sharegpt", columns=read, tags=ROLES)

@@ -20,6 +20,9 @@ class NemoRanking(Format):
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         for pair in pairs(example, policies, removed):
+            if example.prompt.tools:
+                removed.add("unfit_turns")
+                continue
             # It takes exactly two, the lower rank being the better, and raises at a tie: pairs have none.
             ranked = enumerate((pair.chosen, pair.rejected))
             yield {

@@ -67,7 +67,7 @@ def _node(example: Example, what: str, text: str, role: str, **known: Any) -> No
 
 def _thread(example: Example) -> list[Node]:
     """The prompt's own messages, each to be answered by the next; none where a tree has no place for one of them."""
-    messages = asked(example.prompt)
+    messages = [] if example.prompt.tools else asked(example.prompt)
     nodes: list[Node] = []
     for number, message in enumerate(messages):
         role = ("prompter", "assistant")[number % 2]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked, reply
+from labeling.exports.conversations import asked, reply, tools_list
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
@@ -18,6 +18,7 @@ class OpenAiPreference(Format):
     title = "Pairs for hosted DPO (OpenAI, Azure, Together, Fireworks)"
     uses = ("pairs", "edits")
     like = "preference"
+    leads = ("tools",)
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = for_openai(asked(example.prompt))
@@ -27,7 +28,7 @@ class OpenAiPreference(Format):
             else:
                 # Exactly one message of the assistant on each side, and nothing beside these keys.
                 yield {
-                    "input": {"messages": prompt},
+                    "input": {"messages": prompt, **tools_list(example.prompt)},
                     "preferred_output": [reply(pair.chosen)],
                     "non_preferred_output": [reply(pair.rejected)],
                 }

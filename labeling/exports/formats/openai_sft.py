@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked, reply
+from labeling.exports.conversations import asked, reply, tools_list
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
@@ -18,6 +18,7 @@ class OpenAiSft(Format):
     title = "Demonstrations for hosted fine-tuning (OpenAI, Azure, Together, Fireworks)"
     uses = ("responses",)
     like = "sft"
+    leads = ("tools",)
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = for_openai(asked(example.prompt))
@@ -26,4 +27,4 @@ class OpenAiSft(Format):
                 removed.add("unfit_turns")
             else:
                 # Nothing beside it: a key that they do not know makes them refuse the file.
-                yield {"messages": [*prompt, reply(demonstration.text)]}
+                yield {"messages": [*prompt, reply(demonstration.text)], **tools_list(example.prompt)}

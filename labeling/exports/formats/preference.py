@@ -9,7 +9,7 @@ from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.styles import answer, question
+from labeling.exports.styles import answer, question, tools
 
 
 class PreferencePairs(Format):
@@ -28,5 +28,6 @@ class PreferencePairs(Format):
                     "prompt": prompt,
                     "chosen": answer(pair.chosen, policies.style),
                     "rejected": answer(pair.rejected, policies.style),
+                    **tools(example, policies.style),
                     "metadata": pair.metadata,
                 }

@@ -9,7 +9,7 @@ from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.styles import answer, question
+from labeling.exports.styles import answer, question, tools
 
 
 class PromptCompletion(Format):
@@ -26,5 +26,6 @@ class PromptCompletion(Format):
                 yield {
                     "prompt": prompt,
                     "completion": answer(demonstration.text, policies.style),
+                    **tools(example, policies.style),
                     "metadata": demonstration.metadata,
                 }

@@ -9,7 +9,7 @@ from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.styles import question
+from labeling.exports.styles import question, tools
 
 
 class Prompts(Format):
@@ -30,6 +30,7 @@ class Prompts(Format):
             # Handed to reward functions by name, so none of these may be one that TRL hands over itself.
             "reference": reference.text if reference else "",
             "reference_source": reference.metadata["source"] if reference else "",
+            **tools(example, policies.style),
             "metadata": {
                 "prompt_id": str(example.prompt.id),
                 "external_id": example.prompt.external_id,

@@ -50,6 +50,7 @@ class Raw(Format):
         prompt = example.prompt
         messages = plain(prompt)
         context = _json([dict(document) for document in prompt.context])
+        tools = {"tools_json": prompt.tools or "[]"} if example.with_tools else {}
         for annotation in example.annotations:
             seconds = annotation.active_seconds
             yield {
@@ -76,5 +77,6 @@ class Raw(Format):
                 "tags_json": prompt.tags,
                 "prompt_metadata_json": prompt.metadata,
                 "context_json": context,
+                **tools,
                 "messages": messages,
             }

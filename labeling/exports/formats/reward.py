@@ -10,7 +10,7 @@ from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.styles import answer, question
+from labeling.exports.styles import answer, question, tools
 
 
 class Reward(Format):
@@ -22,7 +22,7 @@ class Reward(Format):
         prompt = question(example.prompt, policies.style)
         for pair in pairs(example, policies, removed):
             # On every row: the trainer takes a number wherever the column is there.
-            known = {"margin": pair.margin, "metadata": pair.metadata}
+            known = {"margin": pair.margin, **tools(example, policies.style), "metadata": pair.metadata}
             if isinstance(prompt, list):
                 yield {"chosen": [*prompt, reply(pair.chosen)], "rejected": [*prompt, reply(pair.rejected)], **known}
             elif prompt is None:

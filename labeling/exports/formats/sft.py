@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from labeling.exports.conversations import tools_column
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
@@ -22,7 +23,11 @@ class Sft(Format):
         for demonstration in demonstrations(example, policies, removed):
             response = answer(demonstration.text, policies.style)
             if isinstance(prompt, list) and isinstance(response, list):
-                yield {"messages": [*prompt, *response], "metadata": demonstration.metadata}
+                yield {
+                    "messages": [*prompt, *response],
+                    **tools_column(example),
+                    "metadata": demonstration.metadata,
+                }
             elif prompt is None:
                 removed.add("not_standard")
             else:

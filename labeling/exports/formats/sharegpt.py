@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
-from labeling.exports.conversations import asked, reply
+from labeling.exports.conversations import asked, reply, tools_column
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
-from labeling.exports.llama_factory import dataset_info
+from labeling.exports.llama_factory import dataset_info, with_tools
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
@@ -31,9 +31,10 @@ class ShareGpt(Format):
                 yield {
                     "conversations": [{"from": _FROM.get(who, who), "value": text} for who, text in told.turns],
                     "system": told.system,
+                    **tools_column(example),
                     "metadata": demonstration.metadata,
                 }
 
-    def beside(self, files: Mapping[str, Sequence[str]]) -> dict[str, str]:
-        columns = {"messages": "conversations", "system": "system"}
-        return dataset_info(self.name, files, formatting="sharegpt", columns=columns)
+    def beside(self, files: Mapping[str, Sequence[str]], columns: Collection[str] = ()) -> dict[str, str]:
+        read = with_tools({"messages": "conversations", "system": "system"}, columns)
+        return dataset_info(self.name, files, formatting="sharegpt", columns=read)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from labeling.exports.conversations import plain
+from labeling.exports.conversations import plain, tools_column
 from labeling.exports.formats.base import Format
 from labeling.exports.marks import marked
 from labeling.exports.policies import Policies
@@ -45,6 +45,7 @@ class Spans(Format):
                 "response": text,
                 "spans": [_span(mark, text) for mark in one.marks],
                 "sources": sources,
+                **tools_column(example),
                 "metadata": {
                     "prompt_id": str(example.prompt.id),
                     "external_id": example.prompt.external_id,
