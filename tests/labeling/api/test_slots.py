@@ -63,6 +63,14 @@ def test_a_slot_tells_nothing_of_models_or_metadata(slot: dict[str, Any]) -> Non
     assert set(slot["prompt"]) == {"messages", "context", "tools", "language"}
 
 
+def test_a_slot_tells_what_a_model_may_call(as_: Speaker, ann: User) -> None:
+    project = make.project(annotators=[ann])
+    tools = [{"type": "function", "function": {"name": "now", "parameters": {"type": "object", "properties": {}}}}]
+    make.imported(project, 1, tools=tools)
+    slot = as_(ann).post(f"/api/queues/{make.queue(project).pk}/next/").json()
+    assert slot["prompt"]["tools"] == tools
+
+
 def test_there_is_nothing_when_everything_is_done(as_: Speaker, ann: User, project: Project, queue: Queue) -> None:
     client = as_(ann)
     for _ in range(2):

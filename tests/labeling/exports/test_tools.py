@@ -13,7 +13,7 @@ import datasets
 import pytest
 from pyarrow import parquet as pq
 
-from labeling.exports import choices, parquet, plans
+from labeling.exports import choices, parquet, plans, previews
 from labeling.exports.cleaning import content_hash, tokens_in
 from labeling.exports.formats import FORMATS
 from labeling.exports.policies import Policies, Style
@@ -158,6 +158,14 @@ def test_they_count_among_the_texts_of_a_row() -> None:
         (one, *_), (other, *_) = rows_of(name, given(tools=True)), rows_of(name, given(tools=False))
         assert content_hash(one) != content_hash(other)
         assert tokens_in(one, estimate) > tokens_in(other, estimate)
+
+
+def test_a_page_shows_each_by_its_name() -> None:
+    (row, *_) = rows_of("openai-sft", given(tools=True))
+    (part,) = (part for part in previews.shown(row).parts if part.name == "tools")
+    assert [turn.who for turn in part.turns] == ["get_weather", "now"]
+    (row, *_) = rows_of("sft", given(tools=True))
+    assert "get_weather" in dict(previews.shown(row).facts)["tools"]
 
 
 # --- From the database ----------------------------------------------------------------------------------------------

@@ -56,7 +56,7 @@ def test_a_prompt_without_tools_says_nothing_of_them() -> None:
 
 
 def test_hostile_tools_are_text() -> None:
-    hostile = [text for text in TEXTS if not unfit_text(text)]
+    hostile = [text for text in TEXTS if not unfit_text(text) and len(text) < 1000]
     tools = [tool(f"{number} {text}"[:200], text, **{text: {"enum": [text]}}) for number, text in enumerate(hostile)]
     for start in range(0, len(tools), 60):
         some = tools[start : start + 60]

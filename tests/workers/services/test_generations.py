@@ -270,6 +270,18 @@ def test_a_model_gets_the_documents_and_the_system_text_of_its_generator() -> No
     assert requests.messages_for(own, system=generator.system)[0] == {"role": "system", "content": "Be brief."}
 
 
+def test_a_model_is_told_what_it_may_call() -> None:
+    project = make.project()
+    generator = echo(project)
+    tools = [{"type": "function", "function": {"name": "now"}}]
+    make.imported(project, 1, tools=tools)
+    make.imported(project, 1, start=1)
+    planning.plan_all()
+    rows = Generation.objects.select_related("prompt").order_by("prompt", "sample")
+    asked = [requests.request_for(row, generator) for row in rows]
+    assert [list(request.tools) for request in asked[::2]] == [tools, []]
+
+
 def test_a_worker_that_lost_the_database_takes_its_rows_up_again() -> None:
     project = make.project()
     generator = echo(project)
