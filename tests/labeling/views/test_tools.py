@@ -9,7 +9,6 @@ import pytest
 from django.test import Client
 
 from labeling.importing.base import parse
-from labeling.models import Prompt
 from labeling.services import imports
 from labeling.text import unfit_text
 from tests import make
@@ -32,7 +31,7 @@ def pages(*tools: dict[str, Any]) -> tuple[str, str]:
     found = []
     for who, where in (
         (ann, f"/label/{queue.pk}/"),
-        (alice, f"/projects/{project.slug}/prompts/{Prompt.objects.get().pk}/"),
+        (alice, f"/projects/{project.slug}/prompts/{project.prompts.get().pk}/"),
     ):
         client = Client()
         client.force_login(who)
