@@ -270,7 +270,7 @@ def test_what_goes_beside_the_rows(project: Project, monkeypatch: pytest.MonkeyP
     """What formats want in their folder, and what describes the dataset, is in the manifest like every file."""
     given: list[dict[str, list[str]]] = []
 
-    def beside(_: object, of: dict[str, list[str]]) -> dict[str, str]:
+    def beside(_: object, of: dict[str, list[str]], columns: Any) -> dict[str, str]:
         given.append(of)
         return {"info.json": json.dumps(of)}
 
