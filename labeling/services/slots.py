@@ -245,7 +245,7 @@ def settle_task(task_id: int) -> None:
     """Marks a task done when no seat of it is open or held any more, and puts that into the outbox of the webhooks that
     listen for it. Call it with the task's row locked before: two last submits at once must see each other.
     """
-    _SETTLE.run(task=task_id)  # migration 0009
+    _SETTLE.run(task=task_id)  # migration 0011
 
 
 @transaction.atomic

@@ -40,7 +40,7 @@ _ANNOUNCE = Statement(
 
 # The rest of a statement that begins with `WITH done AS (…)`: the tasks that it completed, with `id`, `queue_id`,
 # `prompt_id` and a fresh `message`. Where it completed none, nothing of this runs; where nobody listens, it is two
-# probes of an index. labeling_settle() (migration 0009) does the same for a single task.
+# probes of an index. labeling_settle() (migration 0011) does the same for a single task.
 TASKS_COMPLETED = """
 INSERT INTO labeling_delivery (webhook_id, message, type, data, occurred_at, due_at)
 SELECT webhook.id, done.message, 'task.completed', jsonb_build_object(

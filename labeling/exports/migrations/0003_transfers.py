@@ -5,7 +5,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("exports", "0001_initial"),
+        ("exports", "0002_parts_given_out"),
         ("labeling", "0008_webhooks"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

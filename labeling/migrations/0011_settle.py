@@ -33,7 +33,7 @@ $$
 
 class Migration(migrations.Migration):
     dependencies: ClassVar = [
-        ("labeling", "0008_webhooks"),
+        ("labeling", "0010_prompt_tools"),
     ]
 
     operations: ClassVar = [migrations.RunSQL(SETTLE, "DROP FUNCTION labeling_settle(bigint)")]
