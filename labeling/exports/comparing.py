@@ -11,7 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import groupby, islice
+from itertools import islice
 from typing import Any, NamedTuple
 
 # How many rows of each kind are named; the others are counted.
@@ -28,7 +28,7 @@ class Entry(NamedTuple):
     @property
     def place(self) -> tuple[int, str]:
         """Where the row stands in an index: by prompt, then by key in the order of code points."""
-        return self.prompt_id, self.key
+        return self[:2]
 
 
 # --- Lines ----------------------------------------------------------------------------------------------------------
@@ -110,11 +110,15 @@ class Changes:
 
 @dataclass
 class Comparison:
-    """What came with the new release, what went, what says something else under the same key, and what stayed."""
+    """What came with the new release, what went, what says something else under the same key, and what stayed.
+
+    `changed` names the rows of the new release, `before` those of the old one that stood in the place of its first.
+    """
 
     added: Changes = field(default_factory=Changes)
     removed: Changes = field(default_factory=Changes)
     changed: Changes = field(default_factory=Changes)
+    before: list[Entry] = field(default_factory=list)
     same: int = 0
 
     @property
@@ -140,24 +144,52 @@ def compare(old: Iterable[Entry], new: Iterable[Entry], *, shown: int = SHOWN) -
     many are changed as both have, and the rest was added or removed. Memory holds the rows of one key at a time.
     """
     found = Comparison()
-    ours = ((place, True, list(group)) for place, group in groupby(old, lambda entry: entry.place))
-    theirs = ((place, False, list(group)) for place, group in groupby(new, lambda entry: entry.place))
-    for _, both in groupby(heapq.merge(ours, theirs, key=lambda item: item[0]), lambda item: item[0]):
-        before: list[Entry] = []
-        after: list[Entry] = []
-        for _, is_old, group in both:
-            (before if is_old else after).extend(group)
-        _weigh(before, after, found, shown)
+    ours, theirs = _by_place(old), _by_place(new)
+    mine, other = next(ours, None), next(theirs, None)
+    while mine or other:
+        if other is None or (mine is not None and mine[0] < other[0]):
+            assert mine is not None
+            found.removed.add(mine[1], shown)
+            mine = next(ours, None)
+        elif mine is None or other[0] < mine[0]:
+            found.added.add(other[1], shown)
+            other = next(theirs, None)
+        else:
+            _weigh(mine[1], other[1], found, shown)
+            mine, other = next(ours, None), next(theirs, None)
     return found
+
+
+def _by_place(index: Iterable[Entry]) -> Iterator[tuple[tuple[int, str], list[Entry]]]:
+    """The rows of an index that share a prompt and a key, group by group."""
+    # Not groupby: one row a group is what there is, and this takes a third of the time.
+    group: list[Entry] = []
+    at = (0, "")
+    for entry in index:
+        place = entry.place
+        if group and place == at:
+            group.append(entry)
+            continue
+        if group:
+            yield at, group
+        at, group = place, [entry]
+    if group:
+        yield at, group
 
 
 def _weigh(before: list[Entry], after: list[Entry], found: Comparison, shown: int) -> None:
     """Counts the rows of one key."""
-    gone, come = Counter(before), Counter(after)
-    stayed = gone & come
-    found.same += stayed.total()
-    left, new = list((gone - stayed).elements()), list((come - stayed).elements())
+    if before == after:
+        found.same += len(before)
+        return
+    left, new = before, after
+    if len(before) > 1 or len(after) > 1:
+        gone, come = Counter(before), Counter(after)
+        stayed = gone & come
+        found.same += stayed.total()
+        left, new = list((gone - stayed).elements()), list((come - stayed).elements())
     changed = min(len(left), len(new))
+    found.before += left[: min(changed, shown - len(found.before))]
     found.changed.add(islice(new, changed), shown)
     found.added.add(islice(new, changed, None), shown)
     found.removed.add(islice(left, changed, None), shown)
