@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager, closing
+import io
+from collections.abc import Callable, Iterable
+from contextlib import AbstractContextManager, closing, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, cast
@@ -35,6 +36,16 @@ def _zstd(path: Path) -> AbstractContextManager[BinaryIO]:
     return cast("AbstractContextManager[BinaryIO]", pa.CompressedOutputStream(str(path), "zstd"))
 
 
+def _read_gzip(file: BinaryIO) -> AbstractContextManager[Iterable[bytes]]:
+    return gzip.GzipFile(fileobj=file)
+
+
+def _read_zstd(file: BinaryIO) -> AbstractContextManager[Iterable[bytes]]:
+    import pyarrow as pa
+
+    return io.BufferedReader(pa.CompressedInputStream(file, "zstd"))
+
+
 class _Both:
     """A stream over another one, which is closed with it."""
 
@@ -49,20 +60,24 @@ class _Both:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of file. `open` gives what lines are written to; `columns` says that it is made of columns afterwards."""
+    """A kind of file. `open` gives what lines are written to, `lines` those of a file that is open to be read.
+
+    `columns` says that it is made of columns afterwards: such a file has no lines.
+    """
 
     name: str
     title: str
     ending: str
     media_type: str
     open: Callable[[Path], AbstractContextManager[BinaryIO]]
+    lines: Callable[[BinaryIO], AbstractContextManager[Iterable[bytes]]] = nullcontext
     columns: bool = False
 
 
 _ALL = (
     Kind("jsonl", "JSON Lines", "jsonl", "application/x-ndjson", _plain),
-    Kind("gzip", "JSON Lines, gzip", "jsonl.gz", "application/gzip", _gzip),
-    Kind("zstd", "JSON Lines, Zstandard", "jsonl.zst", "application/zstd", _zstd),
+    Kind("gzip", "JSON Lines, gzip", "jsonl.gz", "application/gzip", _gzip, _read_gzip),
+    Kind("zstd", "JSON Lines, Zstandard", "jsonl.zst", "application/zstd", _zstd, _read_zstd),
     Kind("parquet", "Parquet", "parquet", "application/vnd.apache.parquet", _plain, columns=True),
 )
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}

@@ -19,7 +19,7 @@ from labeling.exports.stream import encode
 
 _NAMED = ("queue", "question", "source")
 # Where a row names people, however deep: `user_id` in the trees of OpenAssistant.
-_PEOPLE = ("annotator", "annotators", "user_id")
+PEOPLE = ("annotator", "annotators", "user_id")
 
 
 def key_of(row: Row, place: int) -> str:
@@ -44,7 +44,7 @@ def _without_people(value: Any) -> Any:
     # What a message calls by these names is its content.
     if not isinstance(value, dict) or {"role", "content"} <= value.keys():
         return value
-    return {name: _without_people(inner) for name, inner in value.items() if name not in _PEOPLE}
+    return {name: _without_people(inner) for name, inner in value.items() if name not in PEOPLE}
 
 
 class IndexWriter:

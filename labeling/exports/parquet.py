@@ -15,9 +15,9 @@ project without them.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from labeling.errors import Conflict
 from labeling.exports.records import Row
@@ -115,6 +115,36 @@ def write(lines: Path, path: Path, columns: Type) -> None:
         for group in _groups(lines):
             fitted = [_fitted(row, columns, "") for row in group]
             writer.write_table(pa.Table.from_pylist(fitted, schema=schema), row_group_size=GROUP_ROWS)
+
+
+def rows_of(file: BinaryIO, prompts: Sequence[str]) -> Iterator[Row]:
+    """The rows of some prompts in a Parquet file that was written here, without their nulls.
+
+    None where rows do not say in their metadata which prompt they are of.
+    """
+    import pyarrow as pa
+    from pyarrow import compute
+    from pyarrow import parquet as pq
+
+    whole = pq.ParquetFile(file)
+    kind = whole.schema_arrow
+    if "metadata" not in kind.names or not pa.types.is_struct(kind.field("metadata").type):
+        return
+    if kind.field("metadata").type.get_field_index("prompt_id") < 0:
+        return
+    named = pa.array(prompts, pa.string())
+    for batch in whole.iter_batches(batch_size=1000):
+        numbers = batch.column("metadata").field("prompt_id")
+        for row in batch.filter(compute.is_in(numbers, value_set=named)).to_pylist():
+            yield _without_nulls(row)
+
+
+def _without_nulls(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_nulls(inner) for inner in value]
+    if isinstance(value, dict):
+        return {name: _without_nulls(inner) for name, inner in value.items() if inner is not None}
+    return value
 
 
 def _arrow(kind: Type) -> Any:

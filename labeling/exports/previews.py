@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from labeling.exports.choices import Choice
 from labeling.exports.records import Row
-from labeling.exports.stream import encode, preview
+from labeling.exports.stream import Report, encode, measure, preview
 from labeling.models import Annotation, Prompt
 
 ROWS = 5
+LOOKED_AT = 2  # rows of each format, where several are looked at
 TEXT = 2000  # characters of one text that a page shows
 # Up to so many answers a page counts the rows of an export by making it, which takes a second or two.
 COUNTED = 5000
@@ -62,13 +63,33 @@ def first_rows(choice: Choice) -> list[ShownRow]:
     return [shown(row) for row in preview(choice, ROWS)]
 
 
-def is_quickly_counted(choice: Choice) -> bool:
-    """Whether a page may make the whole export to say how many rows there are."""
+def is_quickly_counted(choice: Choice, *, most: int = COUNTED) -> bool:
+    """Whether a page may make the whole export to say how many rows there are: there are `most` answers or fewer."""
     project = choice.project
     if choice.format.unanswered:
-        return Prompt.objects.filter(project=project)[: COUNTED + 1].count() <= COUNTED
+        return Prompt.objects.filter(project=project)[: most + 1].count() <= most
     answers = Annotation.objects.filter(queue__project=project, undone_at=None)
-    return answers[: COUNTED + 1].count() <= COUNTED
+    return answers[: most + 1].count() <= most
+
+
+@dataclass(frozen=True)
+class Look:
+    """What one format of a release would hold now. `report` None where counting would take long."""
+
+    choice: Choice
+    report: Report | None
+    rows: tuple[ShownRow, ...]
+
+
+def looks(choices: Sequence[Choice]) -> list[Look]:
+    """What each of several formats would hold, counted where all of them are quickly counted. Tokens count by bytes."""
+    found = []
+    for choice in choices:
+        by_bytes = replace(choice, policies=replace(choice.policies, tokenizer=""))
+        counted = is_quickly_counted(by_bytes, most=COUNTED // len(choices))
+        report = measure(by_bytes) if counted else None
+        found.append(Look(choice, report, tuple(shown(row) for row in preview(by_bytes, LOOKED_AT))))
+    return found
 
 
 def shown(row: Row) -> ShownRow:

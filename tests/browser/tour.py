@@ -40,6 +40,7 @@ from labeling.services import (
 from tests import make
 from tests.browser.conftest import Visitor, let_in, person
 from tests.browser.content import GUIDELINES, reading_room
+from tests.browser.releases import released
 from tests.browser.workday import CORRECTED
 from workers.models import Finding
 from workers.services import generations, generators, planning, supply
@@ -113,6 +114,16 @@ def _wrong_hours(page: Page) -> None:
     page.get_by_label("to", exact=True).first.fill("09:00")
     page.get_by_role("button", name="Save the settings").click()
     page.locator(".errorlist").first.wait_for()
+
+
+def _look(page: Page) -> None:
+    page.get_by_role("button", name="Show what it would hold").click()
+    page.get_by_role("heading", name="What it would hold now").wait_for()
+    _open_all(page)
+
+
+# Where releases are.
+RELEASED = {"slug": "released"}
 
 
 @dataclass(frozen=True)
@@ -199,6 +210,17 @@ STOPS = [
     Stop("generation", MANAGER),
     Stop("generation", MANAGER, "without a generator", at={"slug": "new_slug"}),
     Stop("export", MANAGER),
+    Stop("releases", MANAGER, at=RELEASED),
+    Stop("releases", MANAGER, "when there are none", at={"slug": "new_slug"}),
+    Stop("release-create", MANAGER, "with everything open", _open_all, at=RELEASED),
+    Stop("release-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
+    Stop("release-create", MANAGER, "with what it would hold", _look, query="?like={number}", at=RELEASED),
+    Stop("release", MANAGER, "with everything open", _open_all, at=RELEASED),
+    Stop("release", MANAGER, "while it waits", at={**RELEASED, "number": "waiting_release"}),
+    Stop("release", MANAGER, "while it is built", at={**RELEASED, "number": "running_release"}),
+    Stop("release", MANAGER, "that failed", at={**RELEASED, "number": "failed_release"}),
+    Stop("release-compare", MANAGER, at={**RELEASED, "number": "second_release"}),
+    Stop("release-compare", MANAGER, "when it cannot be", at={**RELEASED, "number": "waiting_release"}),
     Stop("label", ANNOTATOR, "with the guidelines", _key("g")),
     Stop("label", ANNOTATOR, "with the reasons to skip", _key("s")),
     Stop("label", ANNOTATOR, "with the keys", _key("?")),
@@ -218,7 +240,7 @@ NO_PAGES = {
     *("logout", "token-create", "token-revoke", "label-submit", "label-skip", "label-leave", "label-preview"),
     *("member-invite", "member-remove", "import-rejected", "slot-release", "generator-act"),
     *("generation-mark", "regenerate"),
-    *("webhook-act", "delivery-again"),
+    *("webhook-act", "delivery-again", "release-cancel"),
     *("task-act", "import-cancel", "duplicates-cancel", "duplicates-judge"),
 }
 
@@ -315,6 +337,7 @@ def build() -> World:
     }
     webhook, dead_webhook = _webhooks(project, mira)
     places |= {"webhook_id": webhook, "dead_webhook": dead_webhook}
+    places |= released(mira)
     places |= {"waiting_import": waiting.pk, "group_id": project.duplicate_groups.earliest("pk").pk}
     return World({user.name.lower(): user for user in (mira, rita, ann, ben, newcomer)}, places)
 

@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
-from django.db.models import Exists, OuterRef, Q
+from dataclasses import dataclass
+
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from labeling.errors import NotFound
-from labeling.exports.models import Release, Withdrawal
-from labeling.models import Annotation, WorkState
+from labeling.exports.models import Release, ReleaseContributor, Withdrawal
+from labeling.models import Annotation, Project, WorkState
 from labeling.models.background import UNFINISHED
+
+# How many releases are offered to compare one with: the newest of those that are done.
+OFFERED = 200
+
+
+@dataclass(frozen=True)
+class Held:
+    """Somebody who has withdrawn and whose answers a release holds: `annotations` of them, None while it is built."""
+
+    withdrawal: Withdrawal
+    annotations: int | None
 
 
 def numbered(slug: str, number: int) -> Release:
@@ -17,6 +30,35 @@ def numbered(slug: str, number: int) -> Release:
     if found is None:
         raise NotFound(f"There is no release {number} of a project “{slug}”.")
     return found
+
+
+def of_project(project: Project) -> QuerySet[Release]:
+    """The releases of a project without their manifests; `holds_withdrawn` says of those that are done whether
+    somebody has withdrawn whose answers they hold."""
+    gone = Withdrawal.objects.filter(project=project, user=OuterRef("user"))
+    held = ReleaseContributor.objects.filter(release=OuterRef("pk")).filter(Exists(gone))
+    found = Release.objects.filter(project=project).select_related("by").defer("manifest")
+    return found.annotate(holds_withdrawn=Exists(held))
+
+
+def comparable(release: Release) -> list[Release]:
+    """The other releases of its project that are done, the newest first."""
+    others = Release.objects.filter(project=release.project_id, state=WorkState.DONE).exclude(pk=release.pk)
+    return list(others.only("project", "number", "title").order_by("-number")[:OFFERED])
+
+
+def held_by(release: Release) -> list[Held]:
+    """Who has withdrawn and stands in a release all the same, now or once it is built, the latest first."""
+    gone = Withdrawal.objects.filter(project=release.project_id).select_related("user").order_by("-at")
+    if release.state == WorkState.DONE:
+        made = dict(ReleaseContributor.objects.filter(release=release).values_list("user", "annotations"))
+        return [Held(one, made[one.user_id]) for one in gone if one.user_id in made]
+    if release.state in UNFINISHED:
+        answered = Annotation.objects.filter(
+            queue__project=release.project_id, annotator=OuterRef("user"), created_at__lte=release.cutoff
+        )
+        return [Held(one, None) for one in gone.filter(Exists(answered), at__gt=release.cutoff)]
+    return []
 
 
 def holding(withdrawal: Withdrawal) -> list[Release]:
