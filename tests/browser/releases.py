@@ -21,7 +21,7 @@ def released(manager: User) -> dict[str, object]:
     ann, ben = make.person("rel-ann"), make.person("rel-ben")
     project = make.project(manager, annotators=[ann, ben], slug="released")
     make.imported(project, 14, candidates=2, language="en")
-    write, rank = make.queue(project, slug="write", name="Write"), make.queue(project, preset="ranking", slug="rank")
+    write, rank = make.queue(project, slug="write"), make.queue(project, preset="ranking", slug="rank")
     for number in range(9):
         make.written(write, ann, f"A reply by hand, number {number}: first *one* thing, then another.")
     for number in range(8):

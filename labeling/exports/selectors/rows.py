@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import zlib
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,8 @@ from labeling.exports.records import Row
 
 # So much of a release's files is read to find a few rows, not compressed: a second or so.
 MOST_BYTES = 64 * 1024 * 1024
+# What reading a damaged file raises: gzip all but the third, pyarrow that one.
+_UNREADABLE = (OSError, EOFError, ValueError, zlib.error)
 _SHARD = re.compile(r"-(\d+)\.[a-z.]+$")
 
 
@@ -33,8 +36,8 @@ def find(release: Release, format: str, wanted: Sequence[Entry]) -> dict[Entry, 
     paths = _paths(release, format, {entry.prompt_id for entry in wanted})
     try:
         return _by_key(release, paths, wanted) if kind.columns else _by_hash(release, paths, kind, wanted)
-    except OSError:
-        # A comparison is true without its examples.
+    except _UNREADABLE:
+        # A file is gone or damaged. A comparison is true without its examples.
         return {}
 
 
