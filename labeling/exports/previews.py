@@ -63,8 +63,9 @@ def first_rows(choice: Choice) -> list[ShownRow]:
     return [shown(row) for row in preview(choice, ROWS)]
 
 
-def is_quickly_counted(choice: Choice, *, most: int = COUNTED) -> bool:
-    """Whether a page may make the whole export to say how many rows there are: there are `most` answers or fewer."""
+def is_quickly_counted(choice: Choice, *, among: int = 1) -> bool:
+    """Whether a page may make the whole export to say how many rows there are, and `among` so many exports in all."""
+    most = COUNTED // among
     project = choice.project
     if choice.format.unanswered:
         return Prompt.objects.filter(project=project)[: most + 1].count() <= most
@@ -86,7 +87,7 @@ def looks(choices: Sequence[Choice]) -> list[Look]:
     found = []
     for choice in choices:
         by_bytes = replace(choice, policies=replace(choice.policies, tokenizer=""))
-        counted = is_quickly_counted(by_bytes, most=COUNTED // len(choices))
+        counted = is_quickly_counted(by_bytes, among=len(choices))
         report = measure(by_bytes) if counted else None
         found.append(Look(choice, report, tuple(shown(row) for row in preview(by_bytes, LOOKED_AT))))
     return found

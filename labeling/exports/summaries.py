@@ -41,7 +41,7 @@ class Summary:
     parts: tuple[str, ...]
     formats: tuple[FormatSummary, ...]
     story: tuple[str, ...]
-    sources: tuple[tuple[str, str], ...]
+    languages: str
     files: tuple[Mapping[str, Any], ...]
     files_more: int
     code: str
@@ -73,7 +73,9 @@ def summary_of(manifest: Manifest) -> Summary:
         parts=parts if parts != (wording.UNDIVIDED,) else (),
         formats=tuple(_format(manifest, kind, parts) for kind in manifest["formats"]),
         story=(*wording.collected(manifest, escaped), *wording.annotated(manifest, escaped), *divided),
-        sources=tuple(_sources(manifest)),
+        languages=", ".join(
+            f"{name or 'not named'} ({number:,})" for name, number in manifest["sources"]["languages"].items()
+        ),
         files=tuple(files[:MOST_FILES]),
         files_more=max(0, len(files) - MOST_FILES),
         code=" · ".join(filter(None, (manifest["code"]["version"], manifest["code"]["revision"]))),
@@ -94,23 +96,6 @@ def _format(manifest: Manifest, kind: Mapping[str, Any], parts: tuple[str, ...])
         removed=tuple((rule["meaning"], rule["count"]) for rule in kind["removed"]),
         warnings=tuple(kind["warnings"]),
     )
-
-
-def _sources(manifest: Manifest) -> list[tuple[str, str]]:
-    sources = manifest["sources"]
-    languages = [f"{name or 'not named'} ({number:,})" for name, number in sources["languages"].items()]
-    models = [f"{name or 'not named'} ({number:,})" for name, number in sources["models"].items()]
-    queues = [
-        f"{queue['name']} ({wording.versions(queue['form_versions'])} of its form)" for queue in sources["queues"]
-    ]
-    guidelines = sources["guidelines_versions"]
-    found = [
-        ("Queues", ", ".join(queues)),
-        ("Guidelines", wording.versions(guidelines) if guidelines else ""),
-        ("Languages of prompts", ", ".join(languages)),
-        ("Models of responses", ", ".join(models)),
-    ]
-    return [(name, value) for name, value in found if value]
 
 
 def asked_in_words(asked: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -1,7 +1,5 @@
 """A project with releases in every state, as its manager meets them."""
 
-from __future__ import annotations
-
 import uuid
 from datetime import timedelta
 from typing import Any

@@ -1,7 +1,5 @@
 """The page that compares two releases: the picture, its table, and rows read back from the files."""
 
-from __future__ import annotations
-
 import re
 from collections.abc import Iterator
 from html import unescape

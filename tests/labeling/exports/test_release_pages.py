@@ -282,9 +282,9 @@ def test_a_release_that_failed_says_why(client: Client, project: Project) -> Non
     assert f'href="{AT}new/?like=1"' in page
 
 
-def test_a_release_that_is_done_says_what_is_in_it(client: Client, project: Project) -> None:
-    filters = {"pairs": "all", "responses": "human"}
-    release = built(project, "sft", "preference", splits={"train": 50, "test": 50}, filters=filters)
+def test_a_release_that_is_done_says_what_is_in_it(client: Client, project: Project, ben: User) -> None:
+    make.ranked(project.queues.get(slug="rank"), ben, [["Answer 1 to 30", "Answer 0 to 30"]])
+    release = built(project, "sft", "preference", splits={"train": 50, "test": 50}, filters={"pairs": "all"})
     assert release.manifest
     page = shown(client, f"{AT}1/")
     for file in release.manifest["files"]:
