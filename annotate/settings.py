@@ -109,6 +109,10 @@ DATABASES = {
         "OPTIONS": {
             "connect_timeout": 10,
             "prepare_threshold": 5,
+            # Whoever drops idle connections on the way says nothing to either end.
+            "keepalives_idle": 60,
+            "keepalives_interval": 10,
+            "keepalives_count": 3,
             **_database,
             **({"pool": {"min_size": 1, "max_size": _pool, "timeout": 10}} if _pool else {}),
         },

@@ -12,9 +12,6 @@ from typing import Any
 import psycopg
 from django.db.backends.postgresql import base
 
-# The pool opens new ones in the background, so a few dead ones in a row are no reason to give up.
-_TRIES = 20
-
 
 def is_alive(connection: psycopg.Connection[Any]) -> bool:
     """Whether the server has not hung up. Sends nothing."""
@@ -35,9 +32,9 @@ class DatabaseWrapper(base.DatabaseWrapper):
 
     def get_new_connection(self, conn_params: dict[str, Any]) -> Any:
         """A connection, new or out of the pool. Raises OperationalError where there is none."""
-        for _ in range(_TRIES):
+        for _ in range(self.pool.max_size if self.pool else 0):  # after a restart of the server all may be dead
             connection = super().get_new_connection(conn_params)
-            if not self.pool or is_alive(connection):
+            if is_alive(connection):
                 return connection
             connection.close()
             self.pool.putconn(connection)  # which replaces it

@@ -26,21 +26,22 @@ _GRACE = timedelta(seconds=10)
 
 
 # All that a submit writes, in one statement, so that it needs no transaction around it. The slot goes first: where it
-# is no more as it was read (`expires` changes with every draft), nothing is written. The task's row is locked last: of
-# two last submits at once, the second then sees the first when it settles the task.
+# is no more as it was read (`expires` changes with every draft), nothing is written. The answer gets its time only
+# then: a release waits for every transaction that had written something by its cutoff. The task's row is locked last:
+# of two last submits at once, the second then sees the first when it settles the task.
 _SUBMIT = Statement(
     """
     WITH finished AS (
         UPDATE labeling_slot SET state = 'submitted', ahead = false, finished_at = %(now)s
         WHERE id = %(slot)s AND state = 'leased' AND lease = %(lease)s AND annotator_id = %(annotator)s
           AND lease_expires_at = %(expires)s
-        RETURNING id, task_id
+        RETURNING id, task_id, GREATEST(%(now)s, clock_timestamp()) AS at
     ), made AS (
         INSERT INTO labeling_annotation (slot_id, annotator_id, queue_id, version, answers, form_id, guidelines_id,
                                          active_seconds, created_at)
         SELECT finished.id, %(annotator)s, %(queue)s,
                1 + COALESCE((SELECT max(version) FROM labeling_annotation WHERE slot_id = %(slot)s), 0),
-               %(answers)s, %(form)s, %(guidelines)s, %(active_seconds)s::float8, %(now)s
+               %(answers)s, %(form)s, %(guidelines)s, %(active_seconds)s::float8, finished.at
         FROM finished
         RETURNING *
     ), typed AS (

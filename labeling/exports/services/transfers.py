@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling.exports.choices import Choice
@@ -13,6 +14,7 @@ from labeling.models import User
 from labeling.services import events
 
 
+@transaction.atomic
 def begin(choice: Choice, *, by: User) -> Transfer:
     """The record of an export that is about to be sent."""
     transfer = Transfer.objects.create(project=choice.project, by=by, choice=choice.as_dict)
@@ -30,6 +32,9 @@ class Sent:
     def __init__(self, export: Export, transfer: Transfer) -> None:
         self._export = export
         self._transfer = transfer
+        # A long export would leave it idle, until somebody on the way ends it; the end is told on a fresh one.
+        if not connection.in_atomic_block:
+            connection.close()
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -46,15 +51,16 @@ class Sent:
 
     def close(self) -> None:
         """Gives the database connection back, and says that it broke off where it had not ended."""
-        self._export.close()
-        if self._transfer.state == TransferState.SENDING:
+        try:
+            self._export.close()
+        finally:
             self._end(TransferState.BROKEN)
 
     def _end(self, state: TransferState) -> None:
         if self._transfer.state != TransferState.SENDING:
             return
         report = self._export.report
-        transfer = self._transfer
-        transfer.state, transfer.ended_at = state, timezone.now()
-        transfer.rows, transfer.bytes, transfer.sha256 = report.rows, report.bytes, report.sha256
-        transfer.save()
+        Transfer.objects.filter(pk=self._transfer.pk, state=TransferState.SENDING).update(
+            state=state, ended_at=timezone.now(), rows=report.rows, bytes=report.bytes, sha256=report.sha256
+        )
+        self._transfer.state = state

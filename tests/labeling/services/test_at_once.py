@@ -156,3 +156,27 @@ def test_two_last_submits_at_once_complete_the_task(other: BaseDatabaseWrapper) 
     thread.join(20)
     assert errors == []
     assert Task.objects.get().state == TaskState.DONE
+
+
+def test_an_answer_gets_its_time_when_its_transaction_is_there_to_be_waited_for(
+    other: BaseDatabaseWrapper,  # noqa: F811
+) -> None:
+    """A release holds what stood at its cutoff: no answer with an earlier time may come after it looked."""
+    ann = make.person("ann")
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)
+    slot = slots.take_next(make.queue(project), by=ann)
+    assert slot is not None
+    with other.cursor() as cursor:
+        cursor.execute("LOCK TABLE labeling_slot IN ACCESS EXCLUSIVE MODE")
+    errors: list[Exception] = []
+    answers = {"response": {"text": "x"}}
+    thread = in_a_thread(lambda: annotations.submit(slot, answers, lease=str(slot.lease), by=ann), errors)
+    wait_for(1)
+    with other.cursor() as cursor:
+        cursor.execute("SELECT clock_timestamp()")
+        (let_go,) = cursor.fetchone()
+    other.commit()
+    thread.join(20)
+    assert errors == []
+    assert Annotation.objects.get().created_at > let_go
