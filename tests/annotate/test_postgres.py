@@ -53,4 +53,4 @@ def test_a_connection_that_the_server_ended_is_seen_without_a_question() -> None
 
 
 def test_a_pool_gives_out_no_dead_connection() -> None:
-    process.finish([process.start_code(THROUGH_A_POOL, DATABASE_POOL="2")], seconds=60)
+    process.finish([process.start_code(THROUGH_A_POOL, DATABASE_POOL="1")], seconds=60)
