@@ -204,8 +204,8 @@ def test_a_search_among_ids_opens_no_prompt(stood: Project, standing: Stand) -> 
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL enable_seqscan = off")
         cursor.execute("SET LOCAL enable_bitmapscan = off")
-        # On a table of a few rows both cost the same. Where no index alone tells, it still takes the other way.
-        cursor.execute("SET LOCAL enable_indexscan = off")
+        # As after a VACUUM: before one, both ways cost the same.
+        cursor.execute("UPDATE pg_class SET relpages = 100, relallvisible = 100 WHERE relname = 'labeling_prompt'")
     for line in found[:51].explain().splitlines():
         assert "on labeling_prompt" not in line or "Index Only Scan" in line, line
 
