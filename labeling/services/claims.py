@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from labeling.models import Queue, Slot, User
 from labeling.prepared import Statement
+from labeling.services import locks
 
 # How long a slot is kept for after the one in hand, unless the page that asked for it asks again: short, because a
 # page that was closed cannot say so in every case.
@@ -80,7 +81,7 @@ _LAST_PLACE = 2**63 - 1
 # For somebody who has nothing in hand, in a queue without caps, one statement is all: no turn is waited for. Whoever
 # has theirs at this moment, in another call, gets nothing here; two that see nothing in hand both are kept apart by
 # slot_one_lease_per_person_and_queue. A draft that was left is for a claim that can bring it along.
-_AT_ONCE = """
+_AT_ONCE = f"""
     AND q.most_in_all IS NULL AND q.most_per_day IS NULL
     AND NOT EXISTS (
         SELECT 1 FROM labeling_slot held
@@ -88,8 +89,8 @@ _AT_ONCE = """
     AND NOT EXISTS (
         SELECT 1 FROM labeling_draft left_behind JOIN labeling_slot place ON place.id = left_behind.slot_id
         WHERE left_behind.annotator_id = %(annotator)s AND place.queue_id = %(queue)s)
-    AND pg_try_advisory_xact_lock(hashint8extended(%(annotator)s, %(queue)s))
-"""
+    AND pg_try_advisory_xact_lock({locks.TURN})
+"""  # noqa: S608 - our own constant
 
 
 def written(*, at_once: bool = False, few: int = 500, near: int = 50, worth: int = 300_000) -> str:

@@ -18,7 +18,9 @@ from labeling.prepared import Statement
 # (labeling.exports). Locks by one number instead of two have another space, which is for turns alone.
 _NAMESPACE = 7401
 _FOLLOWING = 7403
-_TURN = Statement("SELECT pg_advisory_xact_lock(hashint8extended(%(annotator)s, %(queue)s))")
+# The number of a person's turn in a queue, of the parameters `annotator` and `queue`.
+TURN = "hashint8extended(%(annotator)s, %(queue)s)"
+_TURN = Statement(f"SELECT pg_advisory_xact_lock({TURN})")
 
 
 def hold_queues(project: Project) -> None:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from labeling.models import User
 
 # Exports are loaded by the libraries that people train with. None of them may look anything up on a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -20,3 +25,29 @@ def _end_of_exports(request: pytest.FixtureRequest) -> Iterator[None]:
         from tests.labeling.exports.connections import end_exports
 
         end_exports()
+
+
+@pytest.fixture
+def release_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
+    """Releases lie in a folder of the test's own, wait for no other clocks, and leave no export open."""
+    from labeling.exports.services import building
+    from tests.labeling.exports.connections import wait_for_exports
+
+    settings.MEDIA_ROOT = str(tmp_path)
+    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
+    yield
+    wait_for_exports(0)
+
+
+@pytest.fixture
+def ann() -> User:
+    from tests import make
+
+    return make.person("ann")
+
+
+@pytest.fixture
+def ben() -> User:
+    from tests import make
+
+    return make.person("ben")

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,15 +12,14 @@ from labeling.exports.groups import Groups
 from labeling.exports.models import Release
 from labeling.exports.policies import Split, group_of, split_of
 from labeling.exports.records import Prompt
-from labeling.exports.services import building, rebuilding, releases
+from labeling.exports.services import rebuilding, releases
 from labeling.exports.stream import Export, measure
 from labeling.models import Project, SplitLink, User
 from tests import make
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, rows
 from tests.labeling.services.test_duplicates import prompts, searched
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 # By their own openings: a test prompt, and variants of it that would be for training.
 SENTENCE = "Please tell me in a few short sentences how a bicycle stays upright while it is moving, number {}"
@@ -46,17 +43,8 @@ TEST, *REST = [text for n in range(40) if own_part(text := SENTENCE.format(n)) i
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
-    yield
-    wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
 
 
 @pytest.fixture

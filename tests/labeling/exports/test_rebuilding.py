@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -13,38 +9,23 @@ from django.utils import timezone
 from labeling.exports import plans, stored
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
-from labeling.exports.services import building, rebuilding, releases, withdrawals
+from labeling.exports.services import rebuilding, releases, withdrawals
 from labeling.importing.base import parse
 from labeling.models import Annotation, Project, Prompt, User
 from labeling.services import annotations as answers
 from labeling.services import imports, projects, queues
 from tests import make
 from tests.labeling.exports.answering import answered
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, files
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 ALL = ("sft", "prompt-completion", "preference", "reward", "kto", "prompts", "raw")
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "SHARD_PROMPTS", 2)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
-    yield
-    wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -14,14 +13,13 @@ from rest_framework.test import APIClient
 
 from labeling.exports.api import serving
 from labeling.exports.models import Release, Withdrawal
-from labeling.exports.services import building, releases
+from labeling.exports.services import releases
 from labeling.models import Event, Project, Role, User
 from labeling.services import people, projects
 from tests import make
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, data
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 AT = "/api/projects/haiku/releases/"
 
@@ -31,22 +29,9 @@ def client(user: User) -> APIClient:
     return APIClient(headers={"Authorization": f"Token {key}"})
 
 
-@pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
-    yield
-    wait_for_exports(0)
-
-
 @pytest.fixture
 def alice() -> User:
     return make.person("alice")
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
 
 
 @pytest.fixture

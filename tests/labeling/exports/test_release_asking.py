@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,32 +10,17 @@ import pytest
 from labeling.errors import Conflict, Invalid
 from labeling.exports import plans
 from labeling.exports.models import Release
-from labeling.exports.services import building, releases
+from labeling.exports.services import releases
 from labeling.models import Project, User
 from tests import make
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, failed, haiku
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 
 @pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
-    yield
-    wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
 
 
 @pytest.fixture

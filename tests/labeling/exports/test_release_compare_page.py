@@ -1,7 +1,6 @@
 """The page that compares two releases: the picture, its table, and rows read back from the files."""
 
 import re
-from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -13,29 +12,14 @@ from labeling.exports import differing, plans, stored
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
 from labeling.exports.selectors import rows as found_rows
-from labeling.exports.services import building
 from labeling.models import Project, User
 from labeling.services import annotations
 from tests import make
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, haiku
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 AT = "/projects/haiku/releases/"
-
-
-@pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
-    yield
-    wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
 
 
 @pytest.fixture

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
 from rest_framework.test import APIClient
@@ -14,30 +13,19 @@ from labeling.exports import plans, stored
 from labeling.exports.comparing import compare, entries
 from labeling.exports.models import Release
 from labeling.exports.selectors import comparisons
-from labeling.exports.services import building
 from labeling.models import Project, Role, User
 from labeling.services import people, projects
 from tests import make
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, haiku
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 AT = "/api/projects/haiku/releases/"
 
 
 @pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
-    yield
-    wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
 
 
 @pytest.fixture

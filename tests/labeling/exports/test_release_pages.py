@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from html import unescape
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,36 +13,17 @@ from labeling.exports import previews, summaries
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
 from labeling.exports.plans import NOT_FILTERS
-from labeling.exports.services import building, releases, withdrawals
+from labeling.exports.services import releases, withdrawals
 from labeling.exports.settings import SETTINGS
 from labeling.models import Event, Project, Role, User, WorkState
 from labeling.services import projects
 from tests import make
-from tests.labeling.exports.connections import wait_for_exports
 from tests.labeling.exports.releasing import asked, built, haiku
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
 AT = "/projects/haiku/releases/"
 LEAST = {"formats": ["sft"], "splits": "none", "files": "jsonl"}
-
-
-@pytest.fixture(autouse=True)
-def _here(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> Iterator[None]:
-    settings.MEDIA_ROOT = str(tmp_path)
-    monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
-    yield
-    wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
 
 
 @pytest.fixture

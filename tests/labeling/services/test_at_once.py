@@ -14,7 +14,7 @@ from labeling.prepared import Statement
 from labeling.selectors import slots as slot_reads
 from labeling.services import annotations, claims, drafts, slots
 from tests import make
-from tests.labeling.services.test_holding import in_a_thread, other, wait_for  # noqa: F401  a fixture
+from tests.labeling.services.waiting import in_a_thread, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -22,7 +22,7 @@ LEASED = "UPDATE labeling_slot SET state = 'leased', annotator_id = %s, lease = 
     "guidelines_id = %s, lease_expires_at = now() + interval '1 hour' WHERE id = %s"  # fmt: skip
 
 
-def test_a_claim_beside_another_of_the_same_person_gives_what_that_one_took(other: BaseDatabaseWrapper) -> None:  # noqa: F811
+def test_a_claim_beside_another_of_the_same_person_gives_what_that_one_took(other: BaseDatabaseWrapper) -> None:
     ann = make.person("ann")
     project = make.project(annotators=[ann])
     make.imported(project, 2)
@@ -134,7 +134,7 @@ def test_a_lease_that_is_lost_while_one_submits_is_lost(monkeypatch: pytest.Monk
     assert Slot.objects.get(pk=slot.pk).annotator == ben
 
 
-def test_two_last_submits_at_once_complete_the_task(other: BaseDatabaseWrapper) -> None:  # noqa: F811
+def test_two_last_submits_at_once_complete_the_task(other: BaseDatabaseWrapper) -> None:
     """The second waits for the task, and sees the first."""
     ann, ben = make.person("ann"), make.person("ben")
     project = make.project(annotators=[ann, ben])
@@ -159,7 +159,7 @@ def test_two_last_submits_at_once_complete_the_task(other: BaseDatabaseWrapper) 
 
 
 def test_an_answer_gets_its_time_when_its_transaction_is_there_to_be_waited_for(
-    other: BaseDatabaseWrapper,  # noqa: F811
+    other: BaseDatabaseWrapper,
 ) -> None:
     """A release holds what stood at its cutoff: no answer with an earlier time may come after it looked."""
     ann = make.person("ann")

@@ -1,57 +1,19 @@
 """Holding tasks and their seats beside people who take, submit and skip them: nobody waits in a circle."""
 
 import threading
-import time
-from collections.abc import Callable, Iterator
-from contextlib import closing
 from functools import partial
 
 import pytest
-from django.db import connection, transaction
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from labeling.errors import Conflict
 from labeling.models import Queue, Slot, SlotState, Task, TaskState, User, Webhook
 from labeling.services import annotations, queues, seats, skips, slots, tasks, webhooks
 from tests import make
+from tests.labeling.services.waiting import in_a_thread, wait_for
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def other() -> Iterator[BaseDatabaseWrapper]:
-    """One more connection, in a transaction of its own."""
-    with closing(connection.copy()) as made:
-        made.set_autocommit(False)
-        yield made
-
-
-def in_a_thread(deed: Callable[[], object], errors: list[Exception]) -> threading.Thread:
-    def run() -> None:
-        with closing(connection):
-            try:
-                deed()
-            except Exception as error:
-                errors.append(error)
-
-    thread = threading.Thread(target=run)
-    thread.start()
-    return thread
-
-
-def wait_for(number: int) -> None:
-    """Until so many wait for a row that another transaction holds."""
-    end = time.monotonic() + 20
-    while time.monotonic() < end:
-        with connection.cursor() as cursor:
-            cursor.execute("SELECT pg_stat_clear_snapshot()")  # within a transaction the first look would stand
-            cursor.execute(
-                "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-            )
-            if cursor.fetchone() == (number,):
-                return
-        time.sleep(0.02)
-    raise AssertionError(f"nobody waits, or not {number}")
 
 
 def locked(other: BaseDatabaseWrapper, slot_id: int) -> None:
