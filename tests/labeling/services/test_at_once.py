@@ -180,3 +180,17 @@ def test_an_answer_gets_its_time_when_its_transaction_is_there_to_be_waited_for(
     thread.join(20)
     assert errors == []
     assert Annotation.objects.get().created_at > let_go
+
+
+def test_the_same_submit_twice_at_once_is_one_answer() -> None:
+    """Both have read the slot as it was in hand."""
+    ann = make.person("ann")
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)
+    slot = slots.take_next(make.queue(project), by=ann)
+    assert slot is not None
+    answers, lease = {"response": {"text": "x"}}, str(slot.lease)
+    first, made = annotations.submit(slot, answers, lease=lease, by=ann)
+    again, made_again = annotations.submit(slot, answers, lease=lease, by=ann)
+    assert (made, made_again, again) == (True, False, first)
+    assert Annotation.objects.get() == first
