@@ -101,7 +101,10 @@ def test_hosted_apis_get_a_list_where_there_is_one() -> None:
 
 @pytest.mark.parametrize(
     ("name", "rule"),
-    [*((name, "unfit_turns") for name in WITHOUT), *((name, "not_standard") for name in OF_PLAIN_TEXT)],
+    [
+        *((name, "unfit_turns") for name in sorted(WITHOUT)),
+        *((name, "not_standard") for name in sorted(OF_PLAIN_TEXT)),
+    ],
 )
 def test_formats_without_a_place_leave_the_rows_out_and_count_them(name: str, rule: str) -> None:
     before, after = Removed(), Removed()
