@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling import access
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, page, person, query
 from labeling.api.schema import describe, page_of
+from labeling.api.shapes import slots as shapes
 from labeling.errors import Fault, Invalid
 from labeling.models import Project, Queue, Role
 from labeling.selectors import annotations as reads

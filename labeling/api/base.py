@@ -18,7 +18,7 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.views import APIView
 
-from labeling.api.serializers import PageQuery
+from labeling.api.shapes.base import PageQuery
 from labeling.errors import Fault, Invalid
 from labeling.models import User
 

@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from labeling import access, models
 from labeling.api.base import ApiView, body, page, person, query
 from labeling.api.schema import PageQuery, describe, page_of
-from labeling.api.serializers import Fields, Known
+from labeling.api.shapes.base import Fields, Known
 from labeling.errors import Conflict, Fault, Invalid, NotFound
 from labeling.models import Project, Role, WorkState
 from labeling.models.duplicates import GroupKind, GroupState

@@ -5,9 +5,9 @@ from __future__ import annotations
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView
 from labeling.api.schema import describe, page_of
+from labeling.api.shapes import queues as shapes
 from labeling.selectors import forms as reads
 
 

@@ -11,7 +11,8 @@ from rest_framework.response import Response
 from labeling import access
 from labeling.api.base import ApiView, page, person, query
 from labeling.api.schema import PageQuery, describe, page_of
-from labeling.api.serializers import Fields, Known, SlotCounts
+from labeling.api.shapes.base import Fields, Known
+from labeling.api.shapes.queues import SlotCounts
 from labeling.models import QueueState, Role, SkipReason, TaskState
 from labeling.selectors import live as reads
 from labeling.selectors import queues as queue_reads

@@ -6,9 +6,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling import access
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, page, person
 from labeling.api.schema import PageQuery, describe, page_of
+from labeling.api.shapes import projects as shapes
 from labeling.models import Membership, Role
 from labeling.services import projects
 

@@ -12,10 +12,10 @@ from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from labeling import access
-from labeling.api import serializers as shapes
 from labeling.api import uploads
 from labeling.api.base import ApiView, page, person, query
 from labeling.api.schema import PageQuery, describe, page_of
+from labeling.api.shapes import prompts as shapes
 from labeling.models import PromptImport, Role
 from labeling.selectors import imports as reads
 from labeling.services import imports

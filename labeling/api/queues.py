@@ -8,9 +8,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling import access
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, page, person
 from labeling.api.schema import PageQuery, describe, page_of
+from labeling.api.shapes import queues as shapes
+from labeling.api.shapes.slots import Slot
 from labeling.errors import Fault, Invalid
 from labeling.models import Membership, Project, Queue, Role
 from labeling.selectors import queues as reads
@@ -89,14 +90,14 @@ class BatchPriorities(ApiView):
 
 
 class NextSlot(ApiView):
-    @describe({200: shapes.Slot, 204: "There is nothing for you now."}, operation_id="take_next_slot")
+    @describe({200: Slot, 204: "There is nothing for you now."}, operation_id="take_next_slot")
     def post(self, request: Request, queue_id: int) -> Response:
         """The slot that you hold already, with its lease renewed, or the next one that there is for you."""
         user = person(request)
         slot = slots.take_next(access.get_queue(user, queue_id), by=user)
         if slot is None:
             return Response(status=204)
-        # It has the shape of shapes.Slot; to copy it field by field took longer than to claim the slot.
+        # It has the shape of Slot; to copy it field by field took longer than to claim the slot.
         return Response(slot_reads.payload(slot, user=user))
 
 

@@ -8,7 +8,7 @@ from typing import Any, TypeVar, cast
 from drf_spectacular.utils import OpenApiResponse, extend_schema
 from rest_framework import serializers
 
-from labeling.api.serializers import Error, PageQuery
+from labeling.api.shapes.base import Error, PageQuery
 
 F = TypeVar("F")
 

@@ -4,9 +4,9 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling import access
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, person
 from labeling.api.schema import describe
+from labeling.api.shapes import slots as shapes
 from labeling.models import Annotation
 from labeling.services import annotations, drafts, skips, slots
 

@@ -6,9 +6,10 @@ from rest_framework.request import Request
 from rest_framework.response import Response
 
 from labeling import access
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body, person
 from labeling.api.schema import describe
+from labeling.api.shapes import queues as shapes
+from labeling.api.shapes.slots import SlotOutcome
 from labeling.errors import Fault, Invalid
 from labeling.models import Membership
 from labeling.services import slots, tasks
@@ -69,10 +70,10 @@ class FreeSlot(ApiView):
 
 
 class TakeBack(ApiView):
-    @describe({200: shapes.SlotOutcome}, errors=(409,), operation_id="take_back_slot")
+    @describe({200: SlotOutcome}, errors=(409,), operation_id="take_back_slot")
     def post(self, request: Request, slot_id: int) -> Response:
         """Gives what somebody holds back to its queue, without their lease. Their draft stays. 409 if nobody does."""
         user = person(request)
         slot = access.get_slot(user, slot_id)
         access.get_task(user, slot.task_id)
-        return Response(shapes.SlotOutcome(slots.release(slot, by=user)).data)
+        return Response(SlotOutcome(slots.release(slot, by=user)).data)

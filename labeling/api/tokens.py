@@ -7,8 +7,9 @@ from rest_framework.permissions import AllowAny
 from rest_framework.request import Request
 from rest_framework.response import Response
 
-from labeling.api import serializers as shapes
 from labeling.api.base import ApiView, body
+from labeling.api.shapes import projects as shapes
+from labeling.api.shapes.base import Error
 from labeling.services import people
 
 
@@ -18,7 +19,7 @@ class Tokens(ApiView):
 
     @extend_schema(
         request=shapes.Credentials,
-        responses={201: shapes.Token, 400: shapes.Error, 403: shapes.Error, 415: shapes.Error},
+        responses={201: shapes.Token, 400: Error, 403: Error, 415: Error},
         auth=[],
         operation_id="create_token",
     )

@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from labeling import access, models
 from labeling.api.base import ApiView, body, page, person, query
 from labeling.api.schema import PageQuery, describe, page_of
-from labeling.api.serializers import Fields, Known
+from labeling.api.shapes.base import Fields, Known
 from labeling.models import DeliveryState, EventType, Role, WebhookState
 from labeling.selectors import webhooks as reads
 from labeling.services import webhooks

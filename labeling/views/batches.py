@@ -11,7 +11,8 @@ from django.urls import reverse
 
 from labeling import access
 from labeling.errors import DomainError
-from labeling.forms import BatchForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import BatchForm
 from labeling.models import Project, Role
 from labeling.selectors import batches as reads
 from labeling.services import batch_priorities

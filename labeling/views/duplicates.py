@@ -8,7 +8,8 @@ from django.shortcuts import redirect, render
 
 from labeling import access
 from labeling.errors import Conflict, DomainError, Invalid
-from labeling.forms import DuplicatesForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import DuplicatesForm
 from labeling.models import Role
 from labeling.selectors import duplicates as reads
 from labeling.services import duplicates

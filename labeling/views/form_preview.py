@@ -13,7 +13,7 @@ from django.views.decorators.cache import never_cache
 
 from labeling import access, questions
 from labeling.errors import Fault, InvalidAnswers
-from labeling.forms import OWN_FORM, QuestionsForm
+from labeling.forms.questions import OWN_FORM, QuestionsForm
 from labeling.models import Project, Role
 from labeling.questions import Config, Shown
 from labeling.selectors import forms as reads

@@ -9,7 +9,8 @@ from django.http import HttpResponse
 from django.shortcuts import redirect
 
 from labeling.errors import DomainError
-from labeling.forms import QuestionsForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.questions import QuestionsForm
 from labeling.models import Queue, Role
 from labeling.questions import Config
 from labeling.selectors import forms as reads

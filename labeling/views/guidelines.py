@@ -8,7 +8,8 @@ from django.shortcuts import redirect, render
 
 from labeling import access
 from labeling.errors import DomainError, NotAllowed
-from labeling.forms import GuidelinesForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import GuidelinesForm
 from labeling.models import Role
 from labeling.selectors import projects as reads
 from labeling.services import projects

@@ -12,7 +12,8 @@ from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from labeling import access
 from labeling.errors import Conflict, DomainError, TooLarge
-from labeling.forms import ImportForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import ImportForm
 from labeling.importing import SOURCES
 from labeling.models import Project, PromptImport, Role
 from labeling.selectors import imports as reads

@@ -9,7 +9,8 @@ from django.urls import reverse
 
 from labeling import access
 from labeling.errors import DomainError
-from labeling.forms import MemberAbilities, MemberForm, Skills, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import MemberAbilities, MemberForm, Skills
 from labeling.models import Role
 from labeling.selectors import projects as reads
 from labeling.services import people, projects

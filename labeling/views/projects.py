@@ -9,7 +9,8 @@ from django.utils import timezone
 
 from labeling import access
 from labeling.errors import DomainError, NotAllowed
-from labeling.forms import EventFilter, ProjectForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import EventFilter, ProjectForm
 from labeling.models import Role
 from labeling.selectors import events as event_reads
 from labeling.selectors import projects as reads

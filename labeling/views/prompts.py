@@ -9,7 +9,7 @@ from django.http import HttpResponse, QueryDict
 from django.shortcuts import render
 
 from labeling import access
-from labeling.forms import PromptFilter
+from labeling.forms.projects import PromptFilter
 from labeling.models import Project, Prompt, Role
 from labeling.selectors import prompts as reads
 from labeling.selectors.live import deeds_of

@@ -11,7 +11,8 @@ from django.utils import timezone
 
 from labeling import access
 from labeling.errors import DomainError, NotFound
-from labeling.forms import QueueForm, QueueSettings, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.queues import QueueForm, QueueSettings
 from labeling.models import Queue, Role
 from labeling.selectors import forms as form_reads
 from labeling.selectors import queues as reads

@@ -10,7 +10,8 @@ from django.views.decorators.cache import never_cache
 
 from labeling import access
 from labeling.errors import DomainError, Invalid
-from labeling.forms import WebhookForm, complain, posted
+from labeling.forms.base import complain, posted
+from labeling.forms.projects import WebhookForm
 from labeling.models import DeliveryState, EventType, Role, User, Webhook
 from labeling.models.webhooks import TEST
 from labeling.selectors import webhooks as reads

@@ -8,7 +8,7 @@ from rest_framework.response import Response
 
 from labeling.api.base import ApiView, person, query
 from labeling.api.schema import describe
-from labeling.api.serializers import Fields
+from labeling.api.shapes.base import Fields
 from labeling.errors import Fault, Invalid
 from labeling.exports.access import get_release
 from labeling.exports.selectors import comparisons

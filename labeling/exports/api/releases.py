@@ -16,7 +16,7 @@ from rest_framework.reverse import reverse
 from labeling import access
 from labeling.api.base import ApiView, body, page, person
 from labeling.api.schema import PageQuery, describe, page_of
-from labeling.api.serializers import Fields, Known
+from labeling.api.shapes.base import Fields, Known
 from labeling.errors import Conflict, Fault, Invalid, NotFound
 from labeling.exports import manifests, models, stored
 from labeling.exports.access import get_release

@@ -18,7 +18,7 @@ from labeling.exports.selectors import comparisons
 from labeling.exports.selectors import releases as reads
 from labeling.exports.services import releases
 from labeling.exports.summaries import asked_in_words, summary_of
-from labeling.forms import complain, posted
+from labeling.forms.base import complain, posted
 from labeling.models import Project, Role
 from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page

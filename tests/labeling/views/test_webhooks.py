@@ -67,8 +67,10 @@ def test_a_mistake_stands_at_its_field(client: Client, project: Project) -> None
     assert answer.status_code == 422
     assert "10.0.0.1 is not a public address" in page
     assert 'value="https://10.0.0.1/"' in page
-    assert client.post(AT, {"url": URL}).status_code == 422
     assert client.post(AT, {"url": URL, "types": ["task.began"]}).status_code == 422
+    answer = client.post(AT, {"url": URL})
+    assert answer.status_code == 422
+    assert "Choose at least one." in answer.content.decode()
     assert not Webhook.objects.exists()
 
 
