@@ -1,7 +1,9 @@
 """How gunicorn serves the site. Gunicorn reads the names below: ``gunicorn -c python:annotate.web annotate.wsgi``."""
 
+import gc
 import os
 import tempfile
+from typing import Any
 
 from annotate.environment import Environment
 from annotate.site import Site
@@ -23,3 +25,9 @@ timeout = 60  # a process that gives no sign of life; a long answer does not cou
 control_socket_disable = True
 # Workers show that they live by touching a file; on a disk that is busy, that alone can look like death.
 worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gettempdir()  # noqa: S108
+
+
+def post_worker_init(worker: Any) -> None:
+    """Tell the garbage collector that what the site has loaded stays: it would look through it time and again."""
+    gc.collect()
+    gc.freeze()

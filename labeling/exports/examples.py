@@ -13,10 +13,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import datetime
+from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
@@ -26,57 +25,19 @@ from psycopg import Cursor, IsolationLevel, ServerCursor, connect
 from labeling.exports.annotators import pseudonym
 from labeling.exports.groups import Connection, Groups
 from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
-from labeling.exports.selection import Selection, Versions
+from labeling.exports.scope import ALL_VERSIONS, LAST_ID, PRESENT, STANDS, Scope
 from labeling.questions import form_candidates
-from labeling.selectors.slots import key_at
+from labeling.selectors.slots import KEYS
 
 # How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
 # about so many characters of text, whether prompts are a line or a book.
 FIRST_PROMPTS, MOST_PROMPTS = 20, 500
 TEXT_AT_ONCE = 2_000_000
 
+_DECODER = json.JSONDecoder()
+
 _UTC = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
-# An answer as of the cutoff, which is 'infinity' where an export reads what stands now.
-_STANDS = """a.created_at <= %(cutoff)s::timestamptz
-      AND (a.undone_at IS NULL OR a.undone_at > %(cutoff)s::timestamptz)"""
-_PRESENT = "AND a.annotator_id <> ALL(%(withdrawn)s::bigint[])"
-
-# `OFFSET 0` keeps EXISTS a probe for each prompt. As a join it would have to sort all annotations before the first
-# row comes out.
-_ANSWERED = f"""
-  AND EXISTS (
-    SELECT 1 FROM labeling_task t
-    JOIN labeling_slot s ON s.task_id = t.id
-    JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND {_STANDS} {{present}}
-      AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
-    OFFSET 0
-  )
-"""  # noqa: S608  only a constant is put in
-_IN_QUEUE = """
-  AND (%(queue)s::bigint IS NULL
-       OR EXISTS (SELECT 1 FROM labeling_task t WHERE t.prompt_id = p.id AND t.queue_id = %(queue)s
-                  AND t.created_at <= %(cutoff)s::timestamptz OFFSET 0))
-"""
-# What a selection adds, by the names of its settings. What is not asked for is in no statement, so that an export
-# without a selection is planned as ever. Versions are looked up once, as a list of ids.
-_ANSWER_CONDITIONS = {
-    "annotators": "a.annotator_id = ANY(%(annotators)s)",
-    "without_annotators": "a.annotator_id <> ALL(%(without_annotators)s)",
-    "guidelines": "a.guidelines_id = ANY(ARRAY(SELECT g.id FROM labeling_guidelinesversion g "
-    "WHERE g.project_id = %(project)s AND g.number BETWEEN %(guidelines_first)s AND %(guidelines_last)s))",
-    "form": "a.form_id = ANY(ARRAY(SELECT f.id FROM labeling_formversion f JOIN labeling_queue q ON q.id = f.queue_id "
-    "WHERE q.project_id = %(project)s AND f.number BETWEEN %(form_first)s AND %(form_last)s))",
-    "since": "a.created_at >= %(since)s",
-    "until": "a.created_at < %(until)s",
-}
-_PROMPT_CONDITIONS = {
-    "tags": "p.tags && %(tags)s::varchar[]",
-    "languages": "(lower(p.language) = ANY(%(languages)s) "
-    "OR split_part(lower(p.language), '-', 1) = ANY(%(languages)s))",
-    "batches": "p.batch = ANY(%(batches)s)",
-}
 _COLUMNS = (
     "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text, p.tools"
 )
@@ -102,18 +63,21 @@ SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version
 FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
-WHERE t.prompt_id = ANY(%(prompts)s) AND {_STANDS}
+WHERE t.prompt_id = ANY(%(prompts)s::bigint[]) AND {STANDS}
   AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
 ORDER BY t.prompt_id, a.id
 """  # noqa: S608  only constants are put in
 _CANDIDATES = """
-SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator,
+SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator, {provenance}
+FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s::bigint[])
+"""
+_PROVENANCE = """
        (jsonb_build_object(
            'sampling', c.sampling, 'seed', c.seed, 'prompt_tokens', c.prompt_tokens,
            'completion_tokens', c.completion_tokens, 'finish_reason', c.finish_reason, 'seconds', c.seconds
        ) || c.provenance)::text
-FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s)
 """
+_NO_PROVENANCE = "'{}'"
 # Prompts with tool calls, and those with a name or a call's id in a message. Migration 0005 has an index of each, whose
 # condition must be written in the same words.
 _ODD_PATHS = ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
@@ -137,7 +101,7 @@ LEADING = {
     SELECT 1 FROM labeling_task t
     JOIN labeling_slot s ON s.task_id = t.id
     JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND {_STANDS} {_PRESENT}
+    WHERE t.prompt_id = p.id AND {STANDS} {PRESENT}
       AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}} AND a.answers @? '$.*.*[*].start'
     OFFSET 0
   )""",  # noqa: S608  only constants are put in
@@ -149,7 +113,7 @@ FROM labeling_annotation a
 JOIN labeling_slot s ON s.id = a.slot_id
 JOIN labeling_task t ON t.id = s.task_id
 JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE a.queue_id = %(judged)s AND {_STANDS} {_PRESENT} AND cardinality(s.candidate_order) > 0
+WHERE a.queue_id = %(judged)s AND {STANDS} {PRESENT} AND cardinality(s.candidate_order) > 0
   AND p.id <= %(last_prompt)s{{answers}}{{prompts}}
 ORDER BY a.id
 """  # noqa: S608  only constants are put in
@@ -175,96 +139,6 @@ _WITHDRAWN = """
 SELECT user_id FROM exports_withdrawal WHERE project_id = %(project)s AND "at" <= %(cutoff)s::timestamptz
 """
 
-LAST_ID = 2**63 - 1
-
-_ALL_VERSIONS = Versions(1, None)
-
-
-def _every(prompt: Prompt) -> bool:
-    return True
-
-
-@dataclass(frozen=True)
-class Scope:
-    """What is read: one project, all of its queues or one, only answered prompts or all, of those the wanted ones.
-
-    `leads` names what prompts that come first should have, beside those that lead every export. `cutoff` is the moment
-    whose answers are read, None for now; `last_prompt` the newest prompt of that moment. `release` is the number of the
-    release that is read for: people have other pseudonyms in each. `parts` are the parts of a dataset that go into
-    files of their own, each as the prompts that it takes: each has its own leaders. `grouped` is whether prompts are
-    to know their group, which `wanted` and `parts` may go by.
-    """
-
-    project_id: int
-    queue_id: int | None = None
-    unanswered: bool = False
-    wanted: Callable[[Prompt], bool] = _every
-    selection: Selection = field(default_factory=Selection)
-    leads: tuple[str, ...] = ()
-    cutoff: datetime | None = None
-    last_prompt: int = LAST_ID
-    release: int | None = None
-    parts: tuple[Callable[[Prompt], bool], ...] = (_every,)
-    grouped: bool = False
-
-    @property
-    def parameters(self) -> dict[str, Any]:
-        """The values of all conditions."""
-        chosen = self.selection
-        return {
-            "project": self.project_id,
-            "queue": self.queue_id,
-            "cutoff": self.cutoff.isoformat() if self.cutoff else "infinity",
-            "last_prompt": self.last_prompt,
-            "annotators": [person.id for person in chosen.annotators],
-            "without_annotators": [person.id for person in chosen.without_annotators],
-            **_between("guidelines", chosen.guidelines),
-            **_between("form", chosen.form),
-            "since": chosen.since,
-            "until": chosen.until,
-            "tags": list(chosen.tags),
-            "languages": [language.lower() for language in chosen.languages],
-            "batches": list(chosen.batches),
-        }
-
-    @property
-    def answers(self) -> str:
-        """What the selection asks of an annotation `a`, as SQL that goes on from a condition."""
-        return self._conditions(_ANSWER_CONDITIONS)
-
-    @property
-    def prompts(self) -> str:
-        """What it asks of a prompt `p`."""
-        return self._conditions(_PROMPT_CONDITIONS)
-
-    @property
-    def later(self) -> str:
-        """What it asks of a version `n` that corrects an earlier one: what came later had not been said."""
-        return " AND n.created_at < %(until)s" if self.selection.until else ""
-
-    def _conditions(self, known: dict[str, str]) -> str:
-        return "".join(f"\n  AND {condition}" for name, condition in known.items() if getattr(self.selection, name))
-
-    def which(self, *, present: bool = False) -> str:
-        """The condition on prompts, as SQL.
-
-        Whoever answered may have withdrawn since. That is seen, and counted, when it is read; but a prompt that leads
-        must give rows, so of its answers one must be `present`.
-        """
-        answered = _ANSWERED.format(answers=self.answers, present=_PRESENT if present else "")
-        return self.prompts + (_IN_QUEUE if self.unanswered else answered)
-
-    def statement(self, text: str, *, present: bool = False) -> str:
-        """A statement with all conditions in their places."""
-        return text.format(
-            which=self.which(present=present), answers=self.answers, prompts=self.prompts, later=self.later
-        )
-
-
-def _between(name: str, versions: Versions | None) -> dict[str, int | None]:
-    first, last = (versions.first, versions.last) if versions else (None, None)
-    return {f"{name}_first": first, f"{name}_last": 2**31 - 1 if last is None else last}
-
 
 @contextmanager
 def snapshot() -> Iterator[Connection]:
@@ -278,6 +152,10 @@ def snapshot() -> Iterator[Connection]:
         # The first rows should come at once: compiling the query takes longer than they do.
         own.execute("SET LOCAL jit = off")
         own.execute("SET LOCAL cursor_tuple_fraction = 0.001")
+        # Each statement looks up what belongs to some hundred prompts. Joined by hash, it would read a whole table each
+        # time, as the planner does as long as that is not a very large one.
+        own.execute("SET LOCAL enable_hashjoin = off")
+        own.execute("SET LOCAL enable_mergejoin = off")
         yield own
 
 
@@ -305,15 +183,23 @@ def read(own: Connection, scope: Scope) -> Iterator[Example]:
 def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[Example]:
     """The examples behind the prompt `after` in the order of their prompts' ids, without those that have led."""
     scope = book.scope
+
+    def fetch(number: int) -> _Batch | None:
+        rows = cursor.fetchmany(number)
+        if not rows:
+            return None
+        found = book.grouped([_prompt(row) for row in rows])
+        text = sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
+        return book.batch(
+            [prompt for prompt in found if prompt.id not in led and scope.wanted(prompt)], len(rows), text
+        )
+
     with book.own.cursor(name="export_prompts") as cursor:
         cursor.execute(scope.statement(_PROMPTS), book.parameters | {"after": after})
         number = FIRST_PROMPTS
-        while rows := cursor.fetchmany(number):
-            before = book.text_read - sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
-            found = book.grouped([_prompt(row) for row in rows])
-            yield from book.examples([prompt for prompt in found if prompt.id not in led and scope.wanted(prompt)])
-            each = max(1, (book.text_read - before) // len(rows))
-            number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // each))
+        while batch := fetch(number):
+            yield from book.made(batch)
+            number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // max(1, batch.characters // batch.read)))
 
 
 def count(own: Connection, scope: Scope) -> int:
@@ -360,6 +246,62 @@ def _batches(cursor: ServerCursor[tuple[Any, ...]], number: int) -> Iterator[lis
         yield [_prompt(row) for row in rows]
 
 
+class _Shown:
+    """The candidates that people were shown with some prompts, read when the first of them is asked for."""
+
+    def __init__(self, ids: Sequence[int], read: Callable[[Sequence[int]], dict[int, Candidate]]) -> None:
+        self._ids = ids
+        self._read = read
+        self._found: dict[int, Candidate] | None = None
+
+    def get(self, pk: int) -> Candidate:
+        """One of them."""
+        if self._found is None:
+            self._found = self._read(self._ids)
+        return self._found[pk]
+
+    @property
+    def text(self) -> int:
+        """How many characters have been read."""
+        return sum(len(candidate.text) for candidate in self._found.values()) if self._found else 0
+
+
+class _Candidates(Mapping[int, Candidate]):
+    """Those of one prompt."""
+
+    __slots__ = ("_annotations", "_shown")
+
+    def __init__(self, shown: _Shown, annotations: Sequence[Annotation]) -> None:
+        self._shown = shown
+        self._annotations = annotations
+
+    def __getitem__(self, pk: int) -> Candidate:
+        return self._shown.get(pk)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(dict.fromkeys(pk for annotation in self._annotations for pk in annotation.shown.values()))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+@dataclass(frozen=True)
+class _Batch:
+    """Prompts with what belongs to them. `read` is how many were looked at, `text` how many characters that took."""
+
+    prompts: Sequence[Prompt]
+    annotations: Mapping[int, list[Annotation]]
+    withdrawn: Mapping[int, int]
+    shown: _Shown
+    read: int
+    text: int
+
+    @property
+    def characters(self) -> int:
+        """How many characters have been read so far, near enough."""
+        return self.text + self.shown.text
+
+
 class Book:
     """Looks up what belongs to prompts. Forms, queues and guidelines are few: they are read once.
 
@@ -385,7 +327,7 @@ class Book:
         self.newest: dict[str, Form] = {}
         for pk, number, asked, queue, was_there in forms:
             self.forms[pk] = Form(number, tuple(json.loads(asked)), asked)
-            if scope.queue_id in (None, queue) and was_there and number in (scope.selection.form or _ALL_VERSIONS):
+            if scope.queue_id in (None, queue) and was_there and number in (scope.selection.form or ALL_VERSIONS):
                 self.newest[self.queues[queue]] = self.forms[pk]
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
@@ -394,7 +336,7 @@ class Book:
         self.people: dict[str, int] = {}
         self.withdrawn = {row[0] for row in own.execute(_WITHDRAWN, scope.parameters)}
         self.parameters: dict[str, Any] = scope.parameters | {"withdrawn": sorted(self.withdrawn)}
-        self.text_read = 0  # characters, near enough
+        self._statement = _CANDIDATES.format(provenance=_PROVENANCE if scope.provenance else _NO_PROVENANCE)
         self._groups = Groups(own, scope.project_id, scope.cutoff) if scope.grouped else None
 
     def _table(self, statement: str) -> dict[int, Any]:
@@ -406,69 +348,73 @@ class Book:
 
     def examples(self, prompts: Sequence[Prompt]) -> Iterator[Example]:
         """One example for each prompt, in their order."""
-        if not prompts:
-            return
+        return self.made(self.batch(prompts, len(prompts), 0))
+
+    def batch(self, prompts: Sequence[Prompt], read: int, text: int) -> _Batch:
+        """Prompts with their annotations. Candidates are read when one is asked for: few demonstrations need any."""
         annotations: dict[int, list[Annotation]] = defaultdict(list)
         withdrawn: Counter[int] = Counter()
-        parameters = self.parameters | {"prompts": [prompt.id for prompt in prompts]}
-        for row in self.own.execute(self.annotations, parameters):
+        parameters = self.parameters | {"prompts": _ids(prompt.id for prompt in prompts)}
+        rows = self.own.execute(self.annotations, parameters).fetchall() if prompts else []
+        for row in rows:
             if row[5] in self.withdrawn:
                 withdrawn[row[0]] += 1
             else:
                 annotations[row[0]].append(self._annotation(row))
-        shown = {pk for group in annotations.values() for a in group for pk in a.shown.values()}
-        candidates = self._candidates(sorted(shown))
-        for prompt in prompts:
-            mine = tuple(annotations[prompt.id])
+        shown = _Shown(sorted({pk for row in rows if row[5] not in self.withdrawn for pk in row[11]}), self._candidates)
+        return _Batch(prompts, annotations, withdrawn, shown, read, text + sum(len(row[8]) for row in rows))
+
+    def made(self, batch: _Batch) -> Iterator[Example]:
+        """The examples of a batch, one for each prompt, in their order."""
+        for prompt in batch.prompts:
+            mine = tuple(batch.annotations.get(prompt.id, ()))
             yield Example(
                 project=self.project,
                 prompt=prompt,
                 annotations=mine,
-                candidates={pk: candidates[pk] for a in mine for pk in a.shown.values()},
+                candidates=_Candidates(batch.shown, mine),
                 forms=self.newest,
-                withdrawn=withdrawn[prompt.id],
+                withdrawn=batch.withdrawn.get(prompt.id, 0),
                 with_tools=self.with_tools,
             )
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:
-        self.text_read += len(row[8])
-        _, pk, slot, task, queue, annotator, version, latest, answers, form, guide, order, leased, at, seconds = row
-        self.people[self.name(annotator)] = annotator
+        _, pk, slot, task, queue, person, version, latest, answers, form, guide, order, leased, at, seconds = row
+        name = self.name(person)
+        self.people[name] = person
         return Annotation(
-            id=pk,
-            slot_id=slot,
-            task_id=task,
-            queue=self.queues[queue],
-            annotator=self.name(annotator),
-            version=version,
-            latest=latest,
-            answers=json.loads(answers),
-            form=self.forms[form],
-            guidelines=self.guidelines[guide],
-            shown={key_at(place): candidate for place, candidate in enumerate(order)},
-            leased_at=leased,
-            submitted_at=at,
-            active_seconds=seconds,
-        )
+            pk, slot, task, self.queues[queue], name, version, latest, _read(answers), self.forms[form],
+            self.guidelines[guide], dict(zip(KEYS, order, strict=False)), leased, at, seconds,
+        )  # fmt: skip
 
-    def _candidates(self, ids: list[int]) -> dict[int, Candidate]:
+    def _candidates(self, ids: Sequence[int]) -> dict[int, Candidate]:
         if not ids:
             return {}
-        found = {row[0]: Candidate(*row) for row in self.own.execute(_CANDIDATES, {"candidates": ids})}
-        self.text_read += sum(len(candidate.text) for candidate in found.values())
-        return found
+        return {
+            row[0]: Candidate(*row) for row in self.own.execute(self._statement, {"candidates": _ids(ids)}).fetchall()
+        }
 
 
 def _prompt(row: tuple[Any, ...]) -> Prompt:
     pk, external_id, messages, context, batch, language, tags, metadata, tools = row
     return Prompt(
         id=pk,
-        messages=tuple(json.loads(messages)),
+        messages=tuple(_read(messages)),
         external_id=external_id,
-        context=tuple(json.loads(context)),
+        context=tuple(_read(context)) if context != "[]" else (),
         batch=batch,
         language=language,
         tags=tags,
         metadata=metadata,
         tools=tools,
     )
+
+
+def _read(text: str) -> Any:
+    """JSON as PostgreSQL writes it, with nothing around it: `json.loads` takes twice as long to look for that."""
+    return _DECODER.raw_decode(text)[0]
+
+
+def _ids(numbers: Iterable[int]) -> str:
+    """A list as PostgreSQL reads it. For thousands of numbers it is made ten times as fast as by the driver."""
+    return "{" + ",".join(map(str, numbers)) + "}"

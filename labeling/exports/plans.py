@@ -13,6 +13,7 @@ from labeling.exports.choices import Choice
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
 from labeling.exports.records import Prompt
+from labeling.exports.scope import Scope
 from labeling.exports.splits import HELD_OUT
 from labeling.models import Project, Queue
 
@@ -57,13 +58,14 @@ class Plan:
         held = examples.held_out(own, self.project.pk, HELD_OUT, release.last_prompt) if by_tag else ()
         return division.divided(self.shares, held)
 
-    def scope(self, release: Release, divided: division.Division) -> examples.Scope:
+    def scope(self, release: Release, divided: division.Division) -> Scope:
         """What is read for it: all formats in one pass, as of the release's cutoff."""
         # They differ in their formats alone.
         return replace(
             stream.scope_of(self.choices[0]),
             unanswered=any(choice.format.unanswered for choice in self.choices),
             leads=tuple(dict.fromkeys(name for choice in self.choices for name in choice.format.leads)),
+            provenance=any(choice.format.provenance for choice in self.choices),
             cutoff=release.cutoff,
             last_prompt=release.last_prompt,
             release=release.number,

@@ -199,9 +199,13 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
     found = []
     candidates = sorted({candidate for ranking in rankings for candidate in ranking.places})
     for one, other in combinations(candidates, 2):
-        both = [ranking for ranking in rankings if one in ranking.places and other in ranking.places]
-        above = sum(ranking.places[one] < ranking.places[other] for ranking in both)
-        below = sum(ranking.places[one] > ranking.places[other] for ranking in both)
+        both, above, below = [], 0, 0
+        for ranking in rankings:  # plain loops here and below: most of the time of an export of pairs goes through them
+            places = ranking.places
+            if one in places and other in places:
+                both.append(ranking)
+                above += places[one] < places[other]
+                below += places[one] > places[other]
         if 2 * above > len(both):
             found.append(preference_of(both, one, other))
         elif 2 * below > len(both):
@@ -211,18 +215,14 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
 
 def preference_of(rankings: Sequence[Ranking], better: int, worse: int) -> Preference:
     """What these rankings, which all have both candidates, say of the one above the other."""
-    distances = [ranking.places[worse] - ranking.places[better] for ranking in rankings]
-    votes = sum(distance > 0 for distance in distances)
-    against = sum(distance < 0 for distance in distances)
-    return Preference(
-        better,
-        worse,
-        votes,
-        against,
-        len(distances) - votes - against,
-        sum(distances) / len(distances),
-        *_degree(rankings, better),
-    )
+    votes = against = apart = 0
+    for ranking in rankings:
+        distance = ranking.places[worse] - ranking.places[better]
+        votes += distance > 0
+        against += distance < 0
+        apart += distance
+    tied = len(rankings) - votes - against
+    return Preference(better, worse, votes, against, tied, apart / len(rankings), *_degree(rankings, better))
 
 
 def _degree(rankings: Sequence[Ranking], better: int) -> tuple[float, int, float]:
@@ -278,8 +278,11 @@ def choose(
     """
     at = levels(candidates, preferences) if at is None else at
     worst = max(at.values(), default=0)
+    fit = [p for p in preferences if _fits(pairs, at[p.better], at[p.worse], worst)]
+    if len(fit) < 2:
+        return fit
     chosen = sorted(
-        (p for p in preferences if _fits(pairs, at[p.better], at[p.worse], worst)),
+        fit,
         key=lambda p: (p.votes - p.against, p.gap, sha256(f"{p.better} {p.worse}")),
         reverse=True,
     )

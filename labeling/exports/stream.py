@@ -18,9 +18,11 @@ from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
 from labeling.exports.policies import Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
+from labeling.exports.scope import Scope
 from labeling.exports.splits import HELD_OUT, Splits
 from labeling.exports.spreading import apart
 
+_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 CHUNK = 64 * 1024  # bytes: large enough that sending is cheap, small enough that the first rows come at once
 
 
@@ -68,20 +70,21 @@ def encode(row: Row) -> str:
     Letters stay as they are. Line ends of every kind are escaped, those of Unicode too: readers that split at them
     would cut a row in two. Raises ValueError for what is not JSON, such as NaN.
     """
-    line = json.dumps(row, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    line = _JSON.encode(row)
     if not line.isascii():
         # The others that Python's splitlines knows (VT, FF, FS, GS, RS) are below U+0020: JSON has escaped them.
         line = line.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
     return line + "\n"
 
 
-def scope_of(choice: Choice) -> examples.Scope:
+def scope_of(choice: Choice) -> Scope:
     """What is read for an export, of all its splits."""
-    return examples.Scope(
+    return Scope(
         project_id=choice.project.pk,
         queue_id=choice.queue.pk if choice.queue else None,
         unanswered=choice.format.unanswered,
         leads=choice.format.leads,
+        provenance=choice.format.provenance,
         selection=choice.selection,
     )
 

@@ -20,9 +20,13 @@ class ShownCandidate:
     text: str
 
 
+# The keys of the candidates on a slot's screen, in the order in which they stand.
+KEYS = ascii_lowercase
+
+
 def key_at(place: int) -> str:
     """The key of the candidate that stands at a place (0 first) on a slot's screen."""
-    return ascii_lowercase[place]
+    return KEYS[place]
 
 
 def candidate_ids_by_key(slot: Slot) -> dict[str, int]:

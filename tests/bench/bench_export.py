@@ -7,6 +7,7 @@ SQL with prompts of 4 candidates, 1 written answer and 2 rankings each.
 from __future__ import annotations
 
 import argparse
+import gc
 import os
 import shutil
 import tempfile
@@ -14,6 +15,8 @@ import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+
+import psutil
 
 from annotate.servers import Server, create_database, postgres
 from annotate.supervisor import start_process
@@ -60,6 +63,16 @@ COPY (
     JOIN labeling_prompt p ON p.id = t.prompt_id ORDER BY p.id
 ) TO STDOUT
 """
+
+
+EXPORTS: list[tuple[str, dict[str, str]]] = [
+    ("raw", {}),
+    ("sft", {}),
+    ("sft", {"responses": "best"}),
+    ("preference", {}),
+    ("preference", {"pairs": "all"}),
+    ("kto", {}),
+]
 
 
 @contextmanager
@@ -118,17 +131,21 @@ def measure_export(name: str, **given: str) -> None:
     from labeling.models import Project
 
     choice = choices.parse(Project.objects.get(slug="bench"), {"format": name, **given})
+    process = psutil.Process()
+    before = peak = process.memory_info().rss
     began = time.perf_counter()
     with closing(stream.Export(choice, watch=False)) as export:
         next(export)
         first = time.perf_counter() - began
-        for _ in export:
-            pass
+        for number, _ in enumerate(export):
+            if number % 20 == 0:
+                peak = max(peak, process.memory_info().rss)
     took = time.perf_counter() - began
     report, title = export.report, " ".join([name, *given.values()])
     print(
         f"{title:24} {report.rows / took:10,.0f} rows/s  {report.bytes / took / 1e6:7.1f} MB/s"
-        f"  first chunk {first * 1000:6.0f} ms  ({report.rows:,} rows)"
+        f"  first chunk {first * 1000:6.0f} ms  +{(peak - before) / 1e6:3.0f} MB  ({report.rows:,} rows)",
+        flush=True,
     )
 
 
@@ -149,19 +166,20 @@ def main() -> None:
     """Fills, measures, prints."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--annotations", type=int, default=150_000)
-    number = parser.parse_args().annotations // 3
+    parser.add_argument("--only", nargs="+", default=[], help="formats, such as raw and sft")
+    options = parser.parse_args()
+    number = options.annotations // 3
     with throwaway():
         import django
 
         django.setup()
         fill(number)
+        gc.collect()
+        gc.freeze()  # as the site does (annotate.web)
         measure_copy()
-        measure_export("raw")
-        measure_export("sft")
-        measure_export("sft", responses="best")
-        measure_export("preference")
-        measure_export("preference", pairs="all")
-        measure_export("kto")
+        for name, given in EXPORTS:
+            if not options.only or name in options.only:
+                measure_export(name, **given)
         measure_copy()
 
 

@@ -153,7 +153,7 @@ def _answered(one: Annotator, times: Times, now: float, counts: bool) -> None:
         taken.append(now - one.begun)
 
 
-def _measure(port: int, queue: int, tokens: list[str], seconds: float, pause: float) -> Times:
+def measure(port: int, queue: int, tokens: list[str], seconds: float, pause: float) -> Times:
     context = multiprocessing.get_context("spawn")
     results = context.Queue()
     process = context.Process(target=_work, args=(port, queue, tokens, seconds, pause, results), daemon=True)
@@ -175,7 +175,7 @@ def _line(name: str, taken: list[float]) -> None:
     )
 
 
-def _say(name: str, times: Times) -> float:
+def say(name: str, times: Times) -> float:
     pairs = len(times.submit) / times.seconds
     print(f"{name}: {pairs:.1f} pairs/s   (load average {os.getloadavg()[0]:.1f})")
     _line("next", times.next)
@@ -329,11 +329,11 @@ def main() -> None:
         )
         bare = floor(platform.home, os.environ["DATABASE_URL"], options.people, options.seconds)
         platform.web(static=False)
-        _measure(platform.port, queue, tokens, 4, 0)  # every process has seen everything once
-        reached = _say("as fast as it goes", _measure(platform.port, queue, tokens, options.seconds, 0))
+        measure(platform.port, queue, tokens, 4, 0)  # every process has seen everything once
+        reached = say("as fast as it goes", measure(platform.port, queue, tokens, options.seconds, 0))
         pause = options.people / options.pace
-        paced = _measure(platform.port, queue, tokens, options.seconds, pause)
-        _say(f"at a pace, {pause:.2f} s of thought after each task", paced)
+        paced = measure(platform.port, queue, tokens, options.seconds, pause)
+        say(f"at a pace, {pause:.2f} s of thought after each task", paced)
         print(f"bare SQL does {bare / reached:.1f} times as many")
         slow = max(percentile(paced.next, 95), percentile(paced.submit, 95))
         missed = reached < LEAST or slow > MOST

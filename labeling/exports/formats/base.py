@@ -28,6 +28,8 @@ class Format(Protocol):
     # What the prompts that lead a file have, by the names of `examples.LEADING`: lists that are empty on many rows
     # must not be empty on all of the first, for a reader would know no type for what is in them.
     leads: tuple[str, ...] = ()
+    # Whether rows tell how each candidate came to be: it is read for such a format alone.
+    provenance: bool = False
     # Whether prompts that nobody has answered have rows too.
     unanswered: bool = False
     # Whether rows of one prompt must not be neighbours, because the trainer pairs each row with the next.

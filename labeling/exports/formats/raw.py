@@ -15,10 +15,12 @@ from labeling.exports.removed import Removed
 # Stands for a time that the page did not measure: a null in the first rows would make the column one of nulls.
 NOT_MEASURED = -1.0
 
+_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+
 
 def _json(value: Any) -> str:
     """What has no fixed shape goes into one column of JSON text: its keys differ from row to row."""
-    return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    return _ENCODER.encode(value)
 
 
 def _candidates(annotation: Annotation, example: Example) -> list[dict[str, Any]]:
@@ -45,11 +47,12 @@ def _candidates(annotation: Annotation, example: Example) -> list[dict[str, Any]
 class Raw(Format):
     name = "raw"
     title = "Every annotation with its provenance, for audits and analysis"
+    provenance = True
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = example.prompt
         messages = plain(prompt)
-        context = _json([dict(document) for document in prompt.context])
+        context = _json([dict(document) for document in prompt.context]) if prompt.context else "[]"
         tools = {"tools_json": prompt.tools or "[]"} if example.with_tools else {}
         for annotation in example.annotations:
             seconds = annotation.active_seconds
