@@ -190,6 +190,7 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
+    "labeling.courtesy.count_requests",
     "django.middleware.security.SecurityMiddleware",
     # Scripts and styles need no policy of their own, and a page loads dozens: it would be a fifth of their weight.
     "whitenoise.middleware.WhiteNoiseMiddleware",

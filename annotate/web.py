@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import tempfile
 from typing import Any
 
@@ -28,6 +29,9 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gett
 
 
 def post_worker_init(worker: Any) -> None:
-    """Tell the garbage collector that what the site has loaded stays: it would look through it time and again."""
+    """Have threads take turns quickly, and the garbage collector leave alone what the site has loaded."""
     gc.collect()
     gc.freeze()
+    # A thread that has an answer from the database waits so long, in seconds, for one that computes: five times less
+    # than Python's default, at each of its statements.
+    sys.setswitchinterval(0.001)

@@ -31,7 +31,7 @@ from labeling.selectors.slots import KEYS
 
 # How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
 # about so many characters of text, whether prompts are a line or a book.
-FIRST_PROMPTS, MOST_PROMPTS = 20, 500
+FIRST_PROMPTS, MOST_PROMPTS = 20, 100
 TEXT_AT_ONCE = 2_000_000
 
 _DECODER = json.JSONDecoder()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from itertools import islice
@@ -121,12 +121,15 @@ class _Rows:
     Holds a database connection until it ends or is closed. `warnings` is complete at the end.
     """
 
-    def __init__(self, choice: Choice, removed: Removed, tools: Tools) -> None:
+    def __init__(
+        self, choice: Choice, removed: Removed, tools: Tools, between: Callable[[], None] | None = None
+    ) -> None:
         if choice.policies.tokenizer and tools.count is tokens.estimate:
             said = "Releases and the command count with a tokenizer. Leave it out here: tokens are counted by bytes."
             raise Invalid(said, errors=[Fault("tokenizer", said)])
         self._choice = choice
         self._removed = removed
+        self._between = between
         self._cleaning = cleaning_of(choice, tools, removed)
         self._apart = 0
         self._rows = self._opened()
@@ -160,6 +163,8 @@ class _Rows:
     def _of(self, found: Iterable[Example], splits: Splits) -> Iterator[list[Row]]:
         """The rows of each prompt."""
         for example in found:
+            if self._between:
+                self._between()
             rows = list(rows_of(self._choice, example, self._removed, self._cleaning))
             if rows and self._choice.policies.split is not None:
                 self._apart += splits.is_apart(example.prompt)
@@ -189,18 +194,26 @@ def _what_to_do(choice: Choice) -> str:
 class Export:
     """The bytes of one export, as an iterator over chunks of whole lines.
 
-    `tools` counts tokens and knows a benchmark; without it tokens are counted by bytes. The first row is made at once,
+    `tools` counts tokens and knows a benchmark; without it tokens are counted by bytes. `between` is called before the
+    rows of each prompt are made. The first row is made at once,
     so what is wrong shows before the first byte is sent: Invalid is raised for a choice that needs a tool which is not
     there, EmptyExport where there is no row. `report` is complete when the iterator is at its end. An error on the way
     comes out of the iterator: whoever sends the bytes must break off then, and not end the file as if it were whole.
     Close it when it is not read to its end: it holds a database connection.
     """
 
-    def __init__(self, choice: Choice, *, watch: bool = True, tools: Tools | None = None) -> None:
+    def __init__(
+        self,
+        choice: Choice,
+        *,
+        watch: bool = True,
+        tools: Tools | None = None,
+        between: Callable[[], None] | None = None,
+    ) -> None:
         self.report = Report(choice.as_dict)
         self._removed = Removed()
         self._watch = Watch() if watch else None
-        self._rows = _Rows(choice, self._removed, tools or Tools())
+        self._rows = _Rows(choice, self._removed, tools or Tools(), between)
         first = next(iter(self._rows), None)
         if first is None:
             raise EmptyExport(_why_empty(choice, self._removed), data={"removed": self._removed.as_dict()})

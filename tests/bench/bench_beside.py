@@ -109,7 +109,7 @@ def main() -> None:
     parser.add_argument("--annotations", type=int, default=300_000)
     parser.add_argument("--tasks", type=int, default=100_000)
     parser.add_argument("--people", type=int, default=20)
-    parser.add_argument("--pace", type=float, default=20, help="pairs a second of all people together")
+    parser.add_argument("--pace", type=float, default=40, help="pairs a second of all people together")
     parser.add_argument("--seconds", type=float, default=30)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--threads", type=int, default=4)

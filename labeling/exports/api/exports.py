@@ -16,6 +16,7 @@ from labeling import access
 from labeling.api.base import ApiView, person
 from labeling.api.errors import as_json
 from labeling.api.schema import describe
+from labeling.courtesy import GiveWay
 from labeling.exports import choices, stream
 from labeling.exports.access import get_transfer
 from labeling.exports.formats import FORMATS
@@ -97,7 +98,7 @@ class Export(ApiView):
         """
         choice = _choice(request, slug)
         try:
-            export = stream.Export(choice, watch=False)
+            export = stream.Export(choice, watch=False, between=GiveWay())
         except stream.EmptyExport as error:
             return Response(as_json(error), status=409)
         transfer = transfers.begin(choice, by=person(request))

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from rest_framework.test import APIClient
 
+from labeling.exports.api import exports
 from labeling.exports.formats import FORMATS
 from labeling.exports.models import Transfer, TransferState
 from labeling.importing.base import parse
@@ -73,6 +74,14 @@ def test_it_works(project: Project, alice: User) -> None:
     assert response.headers["Cache-Control"] == "no-store"
     found = rows(response)
     assert [row["chosen"][0]["content"] for row in found] == ["Answer 1 to 0", "Answer 1 to 1"]
+
+
+def test_it_gives_way_before_each_prompt(project: Project, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To those who ask for something that is made at once (labeling.courtesy)."""
+    steps: list[str] = []
+    monkeypatch.setattr(exports, "GiveWay", lambda: lambda: steps.append("gave way"))
+    assert len(rows(client(alice).get(AT, {"format": "raw"}))) == 3
+    assert len(steps) == 2
 
 
 @pytest.mark.parametrize("name", FORMATS)

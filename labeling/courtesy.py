@@ -1,0 +1,65 @@
+"""Long answers give way to short ones.
+
+A process of the site makes answers in several threads, but runs one of them at a time. While an export streams in one,
+whoever asks for the next task in another would wait for a turn after each statement. So requests are counted while
+their answers are made, and a stream waits until there are none; but not for ever, for it must come to its end however
+busy the site is.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+
+# How long a stream may wait, as a multiple of the time it has worked: it keeps a fifth of its speed at least.
+SHARE = 4.0
+MOST = 0.25  # seconds that can be saved up
+
+_idle = threading.Condition()
+_under_way = 0
+
+
+def count_requests(
+    get_response: Callable[[HttpRequest], HttpResponseBase],
+) -> Callable[[HttpRequest], HttpResponseBase]:
+    """Count the requests whose answers are being made. What streams is none of them once it streams."""
+
+    def middleware(request: HttpRequest) -> HttpResponseBase:
+        global _under_way
+        with _idle:
+            _under_way += 1
+        try:
+            return get_response(request)
+        finally:
+            with _idle:
+                _under_way -= 1
+                if not _under_way:
+                    _idle.notify_all()
+
+    return middleware
+
+
+class GiveWay:
+    """What one stream calls between its steps, from one thread: it comes back once no request is under way.
+
+    It also comes back when it has waited `SHARE` times as long as the stream has worked.
+    """
+
+    def __init__(self) -> None:
+        self._since = time.monotonic()
+        self._allowed = 0.0
+
+    def __call__(self) -> None:
+        now = time.monotonic()
+        self._allowed = min(MOST, self._allowed + SHARE * (now - self._since))
+        if _under_way:
+            with _idle:
+                _idle.wait_for(lambda: not _under_way, timeout=self._allowed)
+            waited = time.monotonic()
+            self._allowed = max(0.0, self._allowed - (waited - now))
+            now = waited
+        self._since = now

@@ -1,0 +1,90 @@
+import threading
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from labeling import courtesy
+from labeling.courtesy import GiveWay, count_requests
+
+
+class Site:
+    """A site with one page, which is being made until it is let go."""
+
+    def __init__(self) -> None:
+        self.begun, self.go = threading.Event(), threading.Event()
+        self.answer = count_requests(self.page)
+
+    def page(self, request: HttpRequest) -> HttpResponseBase:
+        self.begun.set()
+        assert self.go.wait(20)
+        return HttpResponse("made")
+
+
+@pytest.fixture
+def site() -> Iterator[Callable[[], Site]]:
+    """Starts requests in threads of their own, each on a site of its own in this process."""
+    made: list[tuple[Site, threading.Thread]] = []
+
+    def start() -> Site:
+        one = Site()
+        thread = threading.Thread(target=one.answer, args=[HttpRequest()])
+        thread.start()
+        made.append((one, thread))
+        assert one.begun.wait(20)
+        return one
+
+    yield start
+    for one, thread in made:
+        one.go.set()
+        thread.join(20)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
+def hour(monkeypatch: pytest.MonkeyPatch) -> GiveWay:
+    """A stream that has worked so long that it may wait for as long as it takes."""
+    monkeypatch.setattr(courtesy, "MOST", 60.0)
+    way = GiveWay()
+    way._since -= 3600
+    return way
+
+
+def test_a_stream_waits_until_no_request_is_under_way(site: Callable[[], Site], hour: GiveWay) -> None:
+    first, second = site(), site()
+    waited = threading.Event()
+    stream = threading.Thread(target=lambda: (hour(), waited.set()))
+    stream.start()
+    assert not waited.wait(0.2)
+    first.go.set()
+    assert not waited.wait(0.2)
+    second.go.set()
+    assert waited.wait(20)
+    stream.join(20)
+
+
+def test_it_does_not_wait_where_there_is_nobody(hour: GiveWay) -> None:
+    hour()
+    assert hour._allowed == 60.0
+
+
+def test_it_goes_on_when_it_has_waited_for_its_share(site: Callable[[], Site], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody lets the request go: the stream would wait for ever."""
+    monkeypatch.setattr(courtesy, "MOST", 0.1)
+    site()
+    way = GiveWay()
+    for _ in range(5):
+        way._since -= 3600
+        way()
+        assert way._allowed == pytest.approx(0, abs=0.1)
+
+
+def test_a_request_that_fails_is_counted_no_more(hour: GiveWay) -> None:
+    def broken(request: HttpRequest) -> HttpResponseBase:
+        raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        count_requests(broken)(HttpRequest())
+    assert courtesy._under_way == 0
+    hour()
