@@ -24,7 +24,7 @@ from tests.hammer.generation import start_worker, until
 from tests.hammer.platform import Platform, running
 
 BUDGET = 0.95
-SAMPLING = {"max_new_tokens": 128, "temperature": 0.8, "top_p": 0.95, "seed": 1}
+SAMPLING: dict[str, Any] = {"max_new_tokens": 128, "temperature": 0.8, "top_p": 0.95, "seed": 1}
 SIZES = (16, 32, 64)
 
 
@@ -97,7 +97,7 @@ def whole(platform: Platform, texts: list[str], name: str) -> tuple[float, float
     from workers.services import generators, planning
 
     project = make.project()
-    make.queue(project, preset="ranking", candidates_min=1)
+    make.queue(project, form=[{"name": "good", "type": "rate", "per": "candidate"}])
     lines = [parse({"prompt": text, "external_id": f"{name}-{n}"}, n + 1) for n, text in enumerate(texts)]
     imports.import_lines(project, lines, source="jsonl", by=make.manager(project))
     generators.create(
@@ -124,7 +124,10 @@ def main() -> int:
     parser.add_argument("--prompts", type=int, default=192)
     parser.add_argument("--rounds", type=int, default=2)
     parser.add_argument("--models", type=Path, help="Where the converted model is kept; a folder of the run's own.")
+    parser.add_argument("--sizes", type=int, nargs="+", default=SIZES, help="the batches of bare generate to try")
+    parser.add_argument("--tokens", type=int, default=SAMPLING["max_new_tokens"], help="at most, of each response")
     given = parser.parse_args()
+    SAMPLING["max_new_tokens"] = given.tokens
     with running(workers=1, threads=1) as platform:
         models = given.models or platform.home / "models"
         if given.models:
@@ -132,8 +135,8 @@ def main() -> int:
         texts = prompts(given.prompts)
         model, tokenizer = open_model(models)
         print(f"SmolLM2-135M, {model.dtype}, {len(texts)} prompts, at most {SAMPLING['max_new_tokens']} new tokens")
-        sample = texts[: max(SIZES)]
-        sizes = {size: bare(model, tokenizer, sample, size) for size in SIZES}
+        sample = texts[: max(given.sizes)]
+        sizes = {size: bare(model, tokenizer, sample, size) for size in given.sizes}
         best = max(sizes, key=lambda size: sizes[size])
         print("bare, tokens/s by batch size:", ", ".join(f"{size}: {speed:.0f}" for size, speed in sizes.items()))
         platform.start("jobs")
