@@ -21,35 +21,50 @@ MOST = 0.25  # seconds that can be saved up
 
 _idle = threading.Condition()
 _under_way = 0
+_here = threading.local()  # `counted`: whether this thread makes an answer that is waited for
+
+
+def _begin() -> None:
+    global _under_way
+    with _idle:
+        _under_way += 1
+    _here.counted = True
+
+
+def _end() -> None:
+    global _under_way
+    if getattr(_here, "counted", False):
+        _here.counted = False
+        with _idle:
+            _under_way -= 1
+            if not _under_way:
+                _idle.notify_all()
 
 
 def count_requests(
     get_response: Callable[[HttpRequest], HttpResponseBase],
 ) -> Callable[[HttpRequest], HttpResponseBase]:
-    """Count the requests whose answers are being made. What streams is none of them once it streams."""
+    """Count the requests whose answers are being made, until they are made or turn out to be long."""
 
     def middleware(request: HttpRequest) -> HttpResponseBase:
-        global _under_way
-        with _idle:
-            _under_way += 1
+        _begin()
         try:
             return get_response(request)
         finally:
-            with _idle:
-                _under_way -= 1
-                if not _under_way:
-                    _idle.notify_all()
+            _end()
 
     return middleware
 
 
 class GiveWay:
-    """What one stream calls between its steps, from one thread: it comes back once no request is under way.
+    """What a long answer calls between its steps: it comes back once no request is under way in this process.
 
-    It also comes back when it has waited `SHARE` times as long as the stream has worked.
+    It also comes back when it has waited `SHARE` times as long as the answer has worked. Make one in the thread of the
+    request: nobody waits for that one any more, the answer itself least of all.
     """
 
     def __init__(self) -> None:
+        _end()
         self._since = time.monotonic()
         self._allowed = 0.0
 

@@ -152,8 +152,8 @@ def snapshot() -> Iterator[Connection]:
         # The first rows should come at once: compiling the query takes longer than they do.
         own.execute("SET LOCAL jit = off")
         own.execute("SET LOCAL cursor_tuple_fraction = 0.001")
-        # Each statement looks up what belongs to some hundred prompts. Joined by hash, it would read a whole table each
-        # time, as the planner does as long as that is not a very large one.
+        # Most statements look up what belongs to some hundred prompts. Joined by hash, they would read a whole table
+        # each time, as the planner does as long as it is not a very large one. The others follow an index anyway.
         own.execute("SET LOCAL enable_hashjoin = off")
         own.execute("SET LOCAL enable_mergejoin = off")
         yield own
@@ -200,6 +200,7 @@ def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[E
         while batch := fetch(number):
             yield from book.made(batch)
             number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // max(1, batch.characters // batch.read)))
+            del batch  # or two would be in memory while the next is read
 
 
 def count(own: Connection, scope: Scope) -> int:
@@ -267,7 +268,7 @@ class _Shown:
 
 
 class _Candidates(Mapping[int, Candidate]):
-    """Those of one prompt."""
+    """Those of one prompt, for whoever goes through them. Asked for by its id, any of the batch is given."""
 
     __slots__ = ("_annotations", "_shown")
 
@@ -384,7 +385,7 @@ class Book:
         self.people[name] = person
         return Annotation(
             pk, slot, task, self.queues[queue], name, version, latest, _read(answers), self.forms[form],
-            self.guidelines[guide], dict(zip(KEYS, order, strict=False)), leased, at, seconds,
+            self.guidelines[guide], dict(zip(KEYS[: len(order)], order, strict=True)), leased, at, seconds,
         )  # fmt: skip
 
     def _candidates(self, ids: Sequence[int]) -> dict[int, Candidate]:

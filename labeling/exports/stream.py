@@ -195,11 +195,11 @@ class Export:
     """The bytes of one export, as an iterator over chunks of whole lines.
 
     `tools` counts tokens and knows a benchmark; without it tokens are counted by bytes. `between` is called before the
-    rows of each prompt are made. The first row is made at once,
-    so what is wrong shows before the first byte is sent: Invalid is raised for a choice that needs a tool which is not
-    there, EmptyExport where there is no row. `report` is complete when the iterator is at its end. An error on the way
-    comes out of the iterator: whoever sends the bytes must break off then, and not end the file as if it were whole.
-    Close it when it is not read to its end: it holds a database connection.
+    rows of each prompt are made. The first row is made at once, so what is wrong shows before the first byte is sent:
+    Invalid is raised for a choice that needs a tool which is not there, EmptyExport where there is no row. `report` is
+    complete when the iterator is at its end. An error on the way comes out of the iterator: whoever sends the bytes
+    must break off then, and not end the file as if it were whole. Close it when it is not read to its end: it holds a
+    database connection.
     """
 
     def __init__(
@@ -268,13 +268,13 @@ class Export:
         yield from self._rows
 
 
-def measure(choice: Choice, tools: Tools | None = None) -> Report:
+def measure(choice: Choice, tools: Tools | None = None, between: Callable[[], None] | None = None) -> Report:
     """The report of an export without its bytes: rows, size and hash, what was left out, warnings. Reads it all.
 
     An export without rows is reported as one of 0 rows.
     """
     try:
-        export = Export(choice, tools=tools)
+        export = Export(choice, tools=tools, between=between)
     except EmptyExport as error:
         return Report(choice.as_dict, removed=error.data["removed"])
     with closing(export):

@@ -56,13 +56,15 @@ def downloads(port: int, token: str) -> Iterator[list[Any]]:
     while not all(some.value for some in rows) and time.monotonic() < end:
         time.sleep(0.1)
     try:
+        if not all(some.value for some in rows):
+            raise SystemExit("no rows have come within a minute")
         yield rows
     finally:
         over.set()
         for process in processes:
             process.join(30)
-            if process.exitcode:
-                raise SystemExit("a download failed")
+    if any(process.exitcode != 0 for process in processes):
+        raise SystemExit("a download failed")
 
 
 def _filled(annotations: int, tasks: int, people: int) -> tuple[int, list[str], str]:

@@ -12,11 +12,17 @@ Importing this imports neither torch nor transformers, so that the web process m
 against it. They come in when a model is loaded.
 """
 
+import os
+
 from workers.backends.base import Backend, GeneratorError
 from workers.backends.causal import Causal
 from workers.backends.echo import Echo
 from workers.backends.openai import OpenAI
 from workers.backends.seq2seq import Seq2Seq
+
+# torch's threads wait for one another at every step. Where something else runs on the same processors, spinning while
+# they wait keeps the others from it, and a step of a small model takes ten times as long. Read as torch is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 BACKENDS: dict[str, Backend] = {
     "causal": Causal(),

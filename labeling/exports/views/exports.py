@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from labeling import access
+from labeling.courtesy import GiveWay
 from labeling.errors import Invalid
 from labeling.exports import choices, previews, stream
 from labeling.exports.forms import ExportForm
@@ -30,7 +31,7 @@ def export(request: MemberRequest, slug: str) -> HttpResponse:
     known |= {
         "choice": choice,
         "rows": rows,
-        "report": stream.measure(choice) if counted else None,
+        "report": stream.measure(choice, between=GiveWay()) if counted else None,
         "download": f"{reverse('api-export', args=[slug])}?{choice.query}",
     }
     return render(request, "exports/export.html", known)
