@@ -6,11 +6,12 @@ import hashlib
 import json
 import re
 import unicodedata
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
+_COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 
 
 def unfit_text(text: str) -> str | None:
@@ -23,6 +24,16 @@ def unfit_text(text: str) -> str | None:
     if not text.isascii() and _SURROGATE.search(text):
         return "holds half of a character (a lone surrogate). Type that character again."
     return None
+
+
+def compact_json(value: Any) -> str:
+    """JSON on one line without spaces, letters and the order of keys as they are. Raises ValueError for NaN."""
+    return _COMPACT.encode(value)
+
+
+def sql_list(items: Iterable[object]) -> str:
+    """Numbers, or texts that are quoted, as a list that PostgreSQL reads. The driver takes ten times as long."""
+    return "{" + ",".join(map(str, items)) + "}"
 
 
 def canonical_json(value: Any) -> str:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
@@ -28,6 +28,7 @@ from labeling.exports.records import Annotation, Candidate, Example, Form, Promp
 from labeling.exports.scope import ALL_VERSIONS, LAST_ID, PRESENT, STANDS, Scope
 from labeling.questions import form_candidates
 from labeling.selectors.slots import KEYS
+from labeling.text import sql_list
 
 # How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
 # about so many characters of text, whether prompts are a line or a book.
@@ -152,7 +153,7 @@ def snapshot() -> Iterator[Connection]:
         # The first rows should come at once: compiling the query takes longer than they do.
         own.execute("SET LOCAL jit = off")
         own.execute("SET LOCAL cursor_tuple_fraction = 0.001")
-        # Most statements look up what belongs to some hundred prompts. Joined by hash, they would read a whole table
+        # Most statements look up what belongs to a hundred prompts. Joined by hash, they would read a whole table
         # each time, as the planner does as long as it is not a very large one. The others follow an index anyway.
         own.execute("SET LOCAL enable_hashjoin = off")
         own.execute("SET LOCAL enable_mergejoin = off")
@@ -355,7 +356,7 @@ class Book:
         """Prompts with their annotations. Candidates are read when one is asked for: few demonstrations need any."""
         annotations: dict[int, list[Annotation]] = defaultdict(list)
         withdrawn: Counter[int] = Counter()
-        parameters = self.parameters | {"prompts": _ids(prompt.id for prompt in prompts)}
+        parameters = self.parameters | {"prompts": sql_list(prompt.id for prompt in prompts)}
         rows = self.own.execute(self.annotations, parameters).fetchall() if prompts else []
         for row in rows:
             if row[5] in self.withdrawn:
@@ -391,9 +392,8 @@ class Book:
     def _candidates(self, ids: Sequence[int]) -> dict[int, Candidate]:
         if not ids:
             return {}
-        return {
-            row[0]: Candidate(*row) for row in self.own.execute(self._statement, {"candidates": _ids(ids)}).fetchall()
-        }
+        rows = self.own.execute(self._statement, {"candidates": sql_list(ids)}).fetchall()
+        return {row[0]: Candidate(*row) for row in rows}
 
 
 def _prompt(row: tuple[Any, ...]) -> Prompt:
@@ -414,8 +414,3 @@ def _prompt(row: tuple[Any, ...]) -> Prompt:
 def _read(text: str) -> Any:
     """JSON as PostgreSQL writes it, with nothing around it: `json.loads` takes twice as long to look for that."""
     return _DECODER.raw_decode(text)[0]
-
-
-def _ids(numbers: Iterable[int]) -> str:
-    """A list as PostgreSQL reads it. For thousands of numbers it is made ten times as fast as by the driver."""
-    return "{" + ",".join(map(str, numbers)) + "}"

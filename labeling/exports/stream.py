@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, field, replace
@@ -21,8 +20,8 @@ from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
 from labeling.exports.splits import HELD_OUT, Splits
 from labeling.exports.spreading import apart
+from labeling.text import compact_json
 
-_JSON = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
 CHUNK = 64 * 1024  # bytes: large enough that sending is cheap, small enough that the first rows come at once
 
 
@@ -70,7 +69,7 @@ def encode(row: Row) -> str:
     Letters stay as they are. Line ends of every kind are escaped, those of Unicode too: readers that split at them
     would cut a row in two. Raises ValueError for what is not JSON, such as NaN.
     """
-    line = _JSON.encode(row)
+    line = compact_json(row)
     if not line.isascii():
         # The others that Python's splitlines knows (VT, FF, FS, GS, RS) are below U+0020: JSON has escaped them.
         line = line.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")

@@ -32,7 +32,7 @@ from labeling.models import (
 )
 from labeling.services import locks, queues, seats
 from labeling.services.duplicates import normal_hash
-from labeling.text import sha256
+from labeling.text import sha256, sql_list
 
 BATCH = 5000  # lines
 BATCH_CHARACTERS = 4_000_000
@@ -178,17 +178,12 @@ def _escaped(text: str) -> str:
 
 def _array(texts: Sequence[str]) -> str:
     """A list of texts as COPY reads it."""
-    return _escaped(_list(map(_quoted, texts))) if texts else "{}"
+    return _escaped(sql_list(map(_quoted, texts))) if texts else "{}"
 
 
 def _quoted(text: str) -> str:
     """A text as it stands in a list."""
     return '"' + text.replace("\\", "\\\\").replace('"', '\\"') + '"'
-
-
-def _list(items: Iterable[object]) -> str:
-    """A list as PostgreSQL reads it. For thousands of items it is made ten times as fast as by the driver."""
-    return "{" + ",".join(map(str, items)) + "}"
 
 
 def store(record: PromptImport, batch: Batch, meanwhile: Callable[[], None]) -> Tally:
@@ -283,7 +278,7 @@ CROSS JOIN LATERAL (SELECT * FROM labeling_prompt WHERE project_id + 0 = %s AND 
 
 def _known(project: Project, rows: dict[str, Row]) -> dict[str, _Known]:
     """What stands under these keys already. Only imports write these columns, and they take turns."""
-    return {stood.key: stood for stood in map(_Known._make, _rows(_KNOWN, _list(map(_quoted, rows)), project.pk))}
+    return {stood.key: stood for stood in map(_Known._make, _rows(_KNOWN, sql_list(map(_quoted, rows)), project.pk))}
 
 
 _Changed = list[tuple[_Known, Row]]
@@ -311,7 +306,7 @@ def _see(record: PromptImport, prompt_ids: list[int]) -> None:
     """Marks prompts that stay as they are, so that a twin in a later batch of this file is known for one."""
     if prompt_ids:
         statement = "UPDATE labeling_prompt SET last_import_id = %s WHERE id = ANY(%s::bigint[])"
-        _rows(statement, record.pk, _list(prompt_ids))
+        _rows(statement, record.pk, sql_list(prompt_ids))
 
 
 # What is rewritten in the same batch says something else when it is through.
@@ -330,7 +325,7 @@ def _count_duplicates(project: Project, fresh: Sequence[Row], changed: _Changed)
     hashes = [row.normal_hash for row in (*fresh, *rewritten.values())]
     if not hashes:
         return 0
-    stand = {number for (number,) in _rows(_DUPLICATES, _list(hashes), project.pk, _list(rewritten))}
+    stand = {number for (number,) in _rows(_DUPLICATES, sql_list(hashes), project.pk, sql_list(rewritten))}
     seen: set[str] = set()
     found = 0
     for number, text in enumerate(hashes, start=1):
@@ -367,7 +362,7 @@ def _changeable(changed: _Changed, tally: Tally) -> _Changed:
         return []
     _rows(
         "SELECT id FROM labeling_prompt WHERE id = ANY(%s::bigint[]) ORDER BY id FOR NO KEY UPDATE",
-        _list(stood.id for stood, _ in changed),
+        sql_list(stood.id for stood, _ in changed),
     )
     # All at once, and before they are judged: somebody may be taking one at this moment.
     tasks = Task.objects.filter(prompt__in=[stood.id for stood, _ in changed])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -11,16 +10,10 @@ from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.records import Annotation, Example, Row
 from labeling.exports.removed import Removed
+from labeling.text import compact_json
 
 # Stands for a time that the page did not measure: a null in the first rows would make the column one of nulls.
 NOT_MEASURED = -1.0
-
-_ENCODER = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-
-
-def _json(value: Any) -> str:
-    """What has no fixed shape goes into one column of JSON text: its keys differ from row to row."""
-    return _ENCODER.encode(value)
 
 
 def _candidates(annotation: Annotation, example: Example) -> list[dict[str, Any]]:
@@ -52,7 +45,8 @@ class Raw(Format):
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = example.prompt
         messages = plain(prompt)
-        context = _json([dict(document) for document in prompt.context]) if prompt.context else "[]"
+        # What has no fixed shape goes into one column of JSON text: its keys differ from row to row.
+        context = compact_json([dict(document) for document in prompt.context]) if prompt.context else "[]"
         tools = {"tools_json": prompt.tools or "[]"} if example.with_tools else {}
         for annotation in example.annotations:
             seconds = annotation.active_seconds
@@ -71,7 +65,7 @@ class Raw(Format):
                 "leased_at": annotation.leased_at,
                 "submitted_at": annotation.submitted_at,
                 "active_seconds": NOT_MEASURED if seconds is None else float(seconds),
-                "answers_json": _json(annotation.answers),
+                "answers_json": compact_json(annotation.answers),
                 "candidates": _candidates(annotation, example),
                 "prompt_id": str(prompt.id),
                 "external_id": prompt.external_id,

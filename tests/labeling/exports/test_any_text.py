@@ -59,11 +59,6 @@ def _quiet() -> None:
     datasets.disable_progress_bars()
 
 
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
 def why_refused(text: str) -> str:
     """The reason in a message's own words; "" for a text that can be kept."""
     if "\x00" in text:

@@ -41,11 +41,6 @@ def alice() -> User:
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def project(alice: User, ann: User) -> Project:
     """Three prompts: one is ranked and written, one is ranked, one is untouched."""
     made = make.project(alice, annotators=[ann], slug="haiku")

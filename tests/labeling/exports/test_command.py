@@ -26,11 +26,6 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def project(ann: User) -> Project:
     made = make.project(annotators=[ann], slug="haiku")
     make.imported(made, 2)

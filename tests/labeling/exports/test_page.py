@@ -27,11 +27,6 @@ def alice() -> User:
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def project(alice: User, ann: User) -> Project:
     made = make.project(alice, annotators=[ann], slug="haiku")
     make.imported(made, 2, candidates=2)

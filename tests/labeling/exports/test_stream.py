@@ -8,6 +8,7 @@ import os
 import random
 import subprocess
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import replace
 from itertools import pairwise
@@ -40,16 +41,6 @@ def imported(project: Project, *lines: dict[str, Any]) -> None:
     found = [parse(line, number) for number, line in enumerate(lines, 1)]
     report = prompts.import_lines(project, found, source="jsonl", by=make.manager(project))
     assert report.rejected == 0
-
-
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
 
 
 @pytest.fixture
@@ -586,6 +577,27 @@ def peak_memory(project: Project, out: str) -> int:
         check=True,
     )
     return int(done.stdout.split()[-1])
+
+
+def test_candidates_are_read_for_rows_that_need_them(
+    project: Project, ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A demonstration that somebody wrote needs none, though people were shown some with the same prompt."""
+    make.imported(project, 1, candidates=2)
+    make.ranked(make.queue(project, preset="ranking"), ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
+    make.written(make.queue(project, slug="write"), ann, "Mine.")
+    read: list[int] = []
+    real = examples.Book._candidates
+
+    def counted(book: examples.Book, ids: Sequence[int]) -> Any:
+        read.extend(ids)
+        return real(book, ids)
+
+    monkeypatch.setattr(examples.Book, "_candidates", counted)
+    assert len(exported(project, format="sft")) == 1
+    assert read == []
+    assert len(exported(project, format="preference")) == 1
+    assert len(read) == 2
 
 
 def test_memory_does_not_grow_with_the_export(project: Project, tmp_path: Path) -> None:

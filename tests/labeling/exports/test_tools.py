@@ -183,11 +183,6 @@ def _storage(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any) -> 
     wait_for_exports(0)
 
 
-@pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
 def project_with(ann: User, *lines: dict[str, Any]) -> Project:
     made = make.project(annotators=[ann])
     make.queue(made, slug="write")

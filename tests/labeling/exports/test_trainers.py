@@ -34,11 +34,6 @@ REPLIES = [
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def project(ann: User) -> Project:
     """Four prompts with answers of every kind; one has a system text and turns before the last question."""
     made = make.project(annotators=[ann], slug="haiku")
