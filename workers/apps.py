@@ -6,3 +6,10 @@ class WorkersConfig(AppConfig):
 
     name = "workers"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self) -> None:
+        """Have `manage.py check_counts` look at the numbers that are kept here, too."""
+        from labeling.selectors import counts
+        from workers.selectors.counts import KEPT
+
+        counts.also(KEPT)

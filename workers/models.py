@@ -185,6 +185,27 @@ class Generation(models.Model):
         return f"generation {self.pk} ({self.state})"
 
 
+class GenerationCount(models.Model):
+    """A part of how many generations of a generator are in one state: see labeling/models/counts.py.
+
+    PostgreSQL keeps it, with the triggers of migration 0003. Read it through `workers.selectors.counts`.
+    """
+
+    pk = models.CompositePrimaryKey("generator_id", "what", "shard")
+    generator = models.ForeignKey(
+        Generator, on_delete=models.DO_NOTHING, db_constraint=False, db_index=False, related_name="+"
+    )
+    what = models.CharField(max_length=30, help_text="The state.")
+    shard = models.SmallIntegerField()
+    n = models.BigIntegerField()
+
+    class Meta:
+        db_table = "workers_generation_count"
+
+    def __str__(self) -> str:
+        return f"{self.n} {self.what} of generator {self.generator_id}"
+
+
 class Finding(models.Model):
     """What a hygiene check found in a response: it was marked, or dropped before anybody saw it.
 

@@ -49,8 +49,29 @@ def of_person(user: User, queue_ids: Iterable[int], *, day: date | None = None) 
     return {pk: Finished(submitted, skipped) for pk, submitted, skipped in sums}
 
 
+@dataclass(frozen=True)
+class Kept:
+    """A table of kept numbers, each a sum over shards, with what it should hold.
+
+    `title` says in messages whose numbers they are, `whose` is the column with the id of a row of `of`, and `numbers`
+    selects (whose, what, kept, counted): what is kept and what is there.
+    """
+
+    title: str
+    table: str
+    whose: str
+    of: str
+    numbers: str
+
+
 # Every number, as it is kept and as it is counted. One statement sees one moment, whoever writes meanwhile.
-QUEUE_NUMBERS = """
+KEPT = [
+    Kept(
+        "queue",
+        "labeling_count",
+        "queue_id",
+        "labeling_queue",
+        """
     SELECT queue_id AS whose, what, sum(n) AS kept, 0 AS counted FROM labeling_count GROUP BY queue_id, what
     UNION ALL SELECT queue_id, 'slot.' || state, 0, count(*) FROM labeling_slot GROUP BY queue_id, state
     UNION ALL SELECT queue_id, 'skip.' || skip_reason, 0, count(*) FROM labeling_slot WHERE state = 'skipped'
@@ -58,8 +79,14 @@ QUEUE_NUMBERS = """
     UNION ALL SELECT queue_id, 'task.' || state, 0, count(*) FROM labeling_task GROUP BY queue_id, state
     UNION ALL SELECT queue_id, 'annotation.' || form_id, 0, count(*) FROM labeling_annotation WHERE undone_at IS NULL
         GROUP BY queue_id, form_id
-"""
-PROJECT_NUMBERS = """
+""",
+    ),
+    Kept(
+        "project",
+        "labeling_project_count",
+        "project_id",
+        "labeling_project",
+        """
     SELECT project_id AS whose, what, sum(n) AS kept, 0 AS counted FROM labeling_project_count
         GROUP BY project_id, what
     UNION ALL SELECT project_id, 'prompt', 0, count(*) FROM labeling_prompt GROUP BY project_id
@@ -67,7 +94,17 @@ PROJECT_NUMBERS = """
         GROUP BY project_id
     UNION ALL SELECT p.project_id, 'candidate', 0, count(*) FROM labeling_candidate c
         JOIN labeling_prompt p ON p.id = c.prompt_id GROUP BY p.project_id
-"""
+""",
+    ),
+]
+
+
+def also(kept: Kept) -> None:
+    """Has another app's numbers compared and mended with these, by its AppConfig's `ready`."""
+    if kept not in KEPT:
+        KEPT.append(kept)
+
+
 _WRONG = """
 SELECT whose, what, sum(kept), sum(counted) FROM ({}) number
 GROUP BY whose, what HAVING sum(kept) <> sum(counted) ORDER BY whose, what
@@ -105,9 +142,9 @@ class Difference:
 def differences() -> list[Difference]:
     """Every number that is wrong. Reads each counted table once; nobody has to wait for it."""
     found = []
-    for title, numbers in (("queue", QUEUE_NUMBERS), ("project", PROJECT_NUMBERS)):
-        for whose, what, kept, counted in _asked(_WRONG.format(numbers)):
-            found.append(Difference(f"{title} {whose}", what, int(kept), int(counted)))
+    for table in KEPT:
+        for whose, what, kept, counted in _asked(_WRONG.format(table.numbers)):
+            found.append(Difference(f"{table.title} {whose}", what, int(kept), int(counted)))
     for queue, person, day, *both in _asked(_WRONG_OF_PEOPLE.format(PERSON_NUMBERS)):
         whose = f"person {person} in queue {queue} on {day}"
         for what, kept, counted in zip(("submitted", "skipped"), both[:2], both[2:], strict=True):

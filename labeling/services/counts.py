@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db import connection, transaction
 
-from labeling.selectors.counts import PERSON_NUMBERS, PROJECT_NUMBERS, QUEUE_NUMBERS
+from labeling.selectors.counts import KEPT, PERSON_NUMBERS
 
 # What is missing is added, as if somebody had done it just now: whoever writes at this moment goes on adding their own.
 _ADD_MISSING = """
@@ -35,13 +35,9 @@ def mend() -> None:
 
     It leaves no Event: it changes nothing that anybody did.
     """
-    numbers = (
-        ("labeling_count", "queue_id", "labeling_queue", QUEUE_NUMBERS),
-        ("labeling_project_count", "project_id", "labeling_project", PROJECT_NUMBERS),
-    )
     with connection.cursor() as cursor:
-        for table, whose, of, counted in numbers:
-            cursor.execute(_ADD_MISSING.format(table=table, whose=whose, numbers=counted))
-            cursor.execute(_SWEEP.format(table=table, whose=whose, of=of))
+        for kept in KEPT:
+            cursor.execute(_ADD_MISSING.format(table=kept.table, whose=kept.whose, numbers=kept.numbers))
+            cursor.execute(_SWEEP.format(table=kept.table, whose=kept.whose, of=kept.of))
         cursor.execute(_ADD_MISSING_OF_PEOPLE.format(numbers=PERSON_NUMBERS))
         cursor.execute(_SWEEP.format(table="labeling_person_count", whose="queue_id", of="labeling_queue"))

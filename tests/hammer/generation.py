@@ -115,9 +115,10 @@ def until(condition: Callable[[], bool], *, seconds: float) -> None:
 def faults(generator: Generator, prompts: int) -> list[str]:
     """What is not as it must be, row by row; nothing where every row was made exactly once."""
     from labeling.models import Candidate, Prompt
+    from labeling.selectors.counts import differences
     from workers.models import Generation
 
-    found = []
+    found = [str(wrong) for wrong in differences()]
     rows = list(Generation.objects.filter(generator=generator).select_related("prompt", "candidate"))
     if len(rows) != prompts * EACH:
         found.append(f"There are {len(rows)} rows, not {prompts * EACH}.")

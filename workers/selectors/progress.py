@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
@@ -11,6 +12,7 @@ from django.db.models import Count, Q
 from labeling.models import Project
 from workers.hygiene import CHECKS
 from workers.models import Finding, Generation, GenerationState, Generator, GeneratorState
+from workers.selectors import counts
 
 
 @dataclass(frozen=True)
@@ -42,15 +44,12 @@ class Progress:
 def of_generators(generators: Iterable[Generator]) -> list[Progress]:
     """The progress of each generator, in the order given."""
     generators = list(generators)
-    counts: dict[tuple[int, str], int] = {}
-    rows = Generation.objects.filter(generator__in=generators).values("generator", "state").annotate(n=Count("pk"))
-    for row in rows:
-        counts[row["generator"], row["state"]] = row["n"]
-    return [_progress(generator, counts) for generator in generators]
+    numbers = counts.of_generators(generator.pk for generator in generators)
+    return [_progress(generator, numbers[generator.pk]) for generator in generators]
 
 
-def _progress(generator: Generator, counts: dict[tuple[int, str], int]) -> Progress:
-    number = {state: counts.get((generator.pk, state), 0) for state in GenerationState.values}
+def _progress(generator: Generator, numbers: Counter[str]) -> Progress:
+    number = {state: numbers[state] for state in GenerationState.values}
     todo = number["pending"] + number["running"]
     left = None
     if number["done"] and todo and generator.state == GeneratorState.ACTIVE:
@@ -95,7 +94,7 @@ def findings(generator: Generator) -> list[CheckCount]:
         )
     }
     drops = Finding.objects.filter(generator=generator, dropped=True).order_by()
-    done = Generation.objects.filter(generator=generator, state=GenerationState.DONE).count()
+    done = counts.of_generators([generator.pk])[generator.pk][GenerationState.DONE]
     looked_at = done + drops.values("generation", "attempt").distinct().count()
     return [
         CheckCount(
