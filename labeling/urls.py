@@ -45,6 +45,7 @@ urlpatterns = [
     # Managers
     path("projects/new/", projects.create, name="project-create"),
     path("projects/<slug:slug>/", projects.overview, name="project"),
+    path("projects/<slug:slug>/settings/", projects.settings, name="project-settings"),
     path("projects/<slug:slug>/guidelines/", guidelines.edit, name="guidelines"),
     path("projects/<slug:slug>/members/", members.index, name="members"),
     path("projects/<slug:slug>/members/<int:membership_id>/", members.detail, name="member"),

@@ -44,6 +44,14 @@ class ProjectDetail(ApiView):
         user = person(request)
         return Response(_detail(access.get_project(user, slug), user))
 
+    @describe({200: shapes.ProjectDetail}, request=shapes.ProjectChange, operation_id="change_project")
+    def patch(self, request: Request, slug: str) -> Response:
+        """Sets a project's name, description and licence. Releases that were made keep what was said then."""
+        user = person(request)
+        project = access.get_project(user, slug, least=Role.MANAGER)
+        project = projects.change(project, **body(request, shapes.ProjectChange, strict=True), by=user)
+        return Response(_detail(project, user))
+
 
 def _detail(project: Project, user: User) -> dict[str, object]:
     counts = reads.counts(project)

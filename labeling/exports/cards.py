@@ -14,6 +14,7 @@ from labeling.exports import hubwords, wording
 from labeling.exports.frontmatter import front_matter
 from labeling.exports.schemas import as_features, is_certain
 from labeling.exports.wording import Manifest, counted, listed
+from labeling.licenses import LICENSES
 
 Format = Mapping[str, Any]
 
@@ -53,6 +54,7 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
     models = bool(manifest.get("sources", {}).get("models"))
     codes, tags = _languages(manifest)
     found: dict[str, Any] = {
+        **_license(manifest),
         "pretty_name": " ".join(_UNSEEN.sub(" ", wording.name_of(manifest)).split()),
         "language": codes,
         # Whole tags, where they say more than the language does: Brazilian Portuguese.
@@ -73,6 +75,14 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
         ],
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _license(manifest: Manifest) -> dict[str, str]:
+    """As the Hub has it: by its name, or as another one with its address."""
+    named = manifest["project"].get("license", "")
+    if not named or named in LICENSES:
+        return {"license": named}
+    return {"license": "other", "license_name": "see-license-link", "license_link": named}
 
 
 def _languages(manifest: Manifest) -> tuple[list[str], list[str]]:
@@ -135,9 +145,18 @@ def _sections(manifest: Manifest) -> Iterator[tuple[str, Iterable[str]]]:
     yield "What was left out", _left_out(manifest)
     yield "Agreement", _agreement(manifest)
     yield "What to know before training", [f"- `{name}`: {escaped(said)}" for name, said in wording.warned(manifest)]
-    yield "Licence", ["The project names no licence. Ask whoever published this before you use it or pass it on."]
+    yield "Licence", [_licensed(manifest)]
     yield "This release", _release(manifest)
     yield "Files", _files(manifest)
+
+
+def _licensed(manifest: Manifest) -> str:
+    found = wording.license_of(manifest)
+    if found is None:
+        return "The project names no licence. Ask whoever published this before you use it or pass it on."
+    # An address was checked when it was given; as an autolink nothing in it means anything to Markdown but these.
+    where = found.url.replace("<", "%3C").replace(">", "%3E")
+    return f"[{found.title}]({where})" if found.title else f"Under the terms at <{where}>."
 
 
 def _table(*rows: Sequence[str], numbers: Iterable[int] = ()) -> Iterator[str]:

@@ -46,8 +46,8 @@ _SPLITS = {"train": "cr:TrainingSplit", "validation": "cr:ValidationSplit", "tes
 def croissant(manifest: Manifest) -> str:
     """The description as canonical JSON: sorted names, two spaces, a line feed at the end.
 
-    Reads of the manifest what is there. Three things that Croissant asks for a release does not know: the licence is
-    left out, the address is a URN, and the creator the project itself.
+    Reads of the manifest what is there. Two things that Croissant asks for a release does not know: the address is a
+    URN, and the creator the project itself. The licence is left out where the project names none.
     """
     return json.dumps(_dataset(manifest), ensure_ascii=False, allow_nan=False, indent=2, sort_keys=True) + "\n"
 
@@ -57,6 +57,7 @@ def _dataset(manifest: Manifest) -> dict[str, Any]:
     name = wording.name_of(manifest)
     formats = [kind["format"] for kind in manifest["formats"]]
     people = manifest.get("counts", {}).get("annotators", 0) > 0
+    license = wording.license_of(manifest)
     languages = [tag for tag in manifest.get("sources", {}).get("languages", {}) if tag]
     return {
         "@context": _CONTEXT,
@@ -65,6 +66,7 @@ def _dataset(manifest: Manifest) -> dict[str, Any]:
         "name": name,
         "description": "\n\n".join(filter(None, (wording.about(manifest), project.get("description", "")))),
         **({"alternateName": manifest["title"]} if manifest.get("title") else {}),
+        **({"license": license.url} if license else {}),
         "url": f"urn:dataset:{project['slug']}:{number}",
         "creator": {"@type": "sc:Organization", "name": project.get("name") or project["slug"]},
         "dateCreated": manifest["created_at"],

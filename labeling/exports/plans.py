@@ -34,7 +34,7 @@ class Plan:
     """What goes into a release: a choice for each format, how prompts are divided, what kind of file it is.
 
     `shares` are the parts in percent, “tags” where tags decide, None for a dataset in one part. `facts` is what was
-    said of the project when it was asked for: `{"project": {slug, name, description}, "queues": [{slug, name,
+    said of the project when it was asked for: `{"project": {slug, name, description, license}, "queues": [{slug, name,
     overlap}]}`.
     """
 
@@ -171,6 +171,6 @@ def _choice(project: Project, name: str, place: int, filters: Mapping[str, str],
 def _facts(project: Project) -> dict[str, Any]:
     queues = Queue.objects.filter(project=project).order_by("pk").values("slug", "name", "overlap")
     return {
-        "project": {"slug": project.slug, "name": project.name, "description": project.description},
+        "project": {name: getattr(project, name) for name in ("slug", "name", "description", "license")},
         "queues": list(queues),
     }

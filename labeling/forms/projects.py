@@ -9,7 +9,9 @@ from django import forms
 
 from labeling.forms.base import area
 from labeling.importing import SOURCES
-from labeling.models import EventType, Role
+from labeling.licenses import LICENSES, MAX_ADDRESS
+from labeling.models import EventType, Project, Role
+from labeling.services.projects import MAX_DESCRIPTION as MAX_ABOUT
 from labeling.services.projects import MAX_GUIDELINES
 from labeling.services.webhooks import MAX_DESCRIPTION, MAX_URL
 from labeling.text import typed_number
@@ -33,6 +35,59 @@ class ProjectForm(forms.Form):
         widget=area(12),
         help_text="What good work is, in Markdown. Annotators have it one key away; you can change it at any time.",
     )
+
+
+class ProjectSettingsForm(forms.Form):
+    """What is said of a project, on its pages and in its releases."""
+
+    OTHER = "other"
+
+    name = forms.CharField(max_length=200)
+    description = forms.CharField(
+        max_length=MAX_ABOUT,
+        required=False,
+        widget=area(3),
+        help_text="A line or two for its members. Releases tell it to everybody.",
+    )
+    license = forms.ChoiceField(
+        required=False,
+        label="Licence",
+        choices=[
+            ("", "None is named"),
+            *((name, one.title) for name, one in LICENSES.items()),
+            (OTHER, "Another one"),
+        ],
+        help_text="Under which the data may be passed on. Releases name it from now on; it must also suit the models "
+        "and the prompts that the data comes from.",
+    )
+    license_url = forms.CharField(
+        required=False,
+        max_length=MAX_ADDRESS,
+        label="Where another one can be read",
+        widget=forms.URLInput(attrs={"placeholder": "https://…", "autocomplete": "off", "spellcheck": "false"}),
+    )
+
+    @classmethod
+    def filled(cls, project: Project) -> dict[str, str]:
+        """What stands in the form before anybody changes it."""
+        known = not project.license or project.license in LICENSES
+        return {
+            "name": project.name,
+            "description": project.description,
+            "license": project.license if known else cls.OTHER,
+            "license_url": "" if known else project.license,
+        }
+
+    def clean(self) -> dict[str, Any]:
+        given = super().clean() or self.cleaned_data
+        url = given.pop("license_url", "")
+        if given.get("license") == self.OTHER:
+            if not url:
+                self.add_error("license_url", "Give the address where it can be read.")
+            given["license"] = url
+        elif url and "license" in given:
+            self.add_error("license_url", "Choose “Another one” above, or leave this empty.")
+        return given
 
 
 class GuidelinesForm(forms.Form):

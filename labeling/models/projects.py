@@ -15,6 +15,8 @@ class Project(models.Model):
     slug = models.SlugField(max_length=80, unique=True)
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
+    # Under which what is made here may be passed on: a name of labeling.licenses, or an address where it can be read.
+    license = models.CharField(max_length=500, blank=True)
     archived_at = models.DateTimeField(null=True, blank=True)
     # How many candidates each new prompt is going to get from the project's active generators. A prompt that
     # has just been imported waits for so many before it becomes a ranking task.

@@ -9,12 +9,14 @@ from django.db.models.expressions import RawSQL
 from django.utils.text import slugify
 
 from labeling.errors import Conflict, Fault, Invalid
+from labeling.licenses import LICENSES, is_address
 from labeling.models import GuidelinesVersion, Membership, Project, Role, Slot, SlotState, User
 from labeling.services import claims, events, people
 from labeling.services.abilities import clean_languages, clean_skills
 from labeling.text import unfit_text
 
 MAX_GUIDELINES = 500_000
+MAX_DESCRIPTION = 2000
 
 
 def clean_slug(slug: str, *, name: str, what: str) -> str:
@@ -35,6 +37,27 @@ def clean_name(name: Any, *, what: str) -> str:
     return " ".join(name.split())
 
 
+def clean_description(text: Any) -> str:
+    """A line or two about a project. Raises Invalid."""
+    if not isinstance(text, str) or len(text) > MAX_DESCRIPTION or unfit_text(text):
+        raise Invalid(
+            "The description is not usable.", errors=[Fault("description", "Give text of at most 2,000 characters.")]
+        )
+    return text.replace("\r\n", "\n").strip()
+
+
+def clean_license(text: Any) -> str:
+    """A licence as a project keeps it: a name of `labeling.licenses`, an address, or nothing. Raises Invalid."""
+    given = text.strip() if isinstance(text, str) else None
+    if given is None or (given and given not in LICENSES and not is_address(given)):
+        known = ", ".join(LICENSES)
+        raise Invalid(
+            "There is no such licence.",
+            errors=[Fault("license", f"Choose one of: {known}; or give the address (https://…) where it can be read.")],
+        )
+    return given
+
+
 def clean_guidelines(text: Any) -> str:
     """Guidelines that can be stored: text without NUL or lone surrogates, of a size that a page can show."""
     if not isinstance(text, str) or len(text) > MAX_GUIDELINES:
@@ -48,14 +71,17 @@ def clean_guidelines(text: Any) -> str:
 
 
 @transaction.atomic
-def create(*, name: str, slug: str = "", guidelines: str = "", description: str = "", by: User) -> Project:
+def create(
+    *, name: str, slug: str = "", guidelines: str = "", description: str = "", license: str = "", by: User
+) -> Project:
     """A project with its first guidelines; whoever makes it manages it. Raises Invalid; Conflict for a taken slug."""
     name = clean_name(name, what="project")
     slug = clean_slug(slug, name=name, what="project")
     text = clean_guidelines(guidelines)
+    said = {"description": clean_description(description), "license": clean_license(license)}
     try:
         with transaction.atomic():
-            project = Project.objects.create(name=name, slug=slug, description=description)
+            project = Project.objects.create(name=name, slug=slug, **said)
     except IntegrityError as error:
         raise Conflict(
             f"There is a project at “{slug}” already.", errors=[Fault("slug", "Choose another one.")]
@@ -63,6 +89,29 @@ def create(*, name: str, slug: str = "", guidelines: str = "", description: str 
     GuidelinesVersion.objects.create(project=project, number=1, text=text)
     Membership.objects.create(project=project, user=by, role=Role.MANAGER)
     events.record("project.created", project, by=by, project=project, name=name)
+    return project
+
+
+@transaction.atomic
+def change(
+    project: Project, *, name: str | None = None, description: str | None = None, license: str | None = None, by: User
+) -> Project:
+    """Sets what is said of a project; None leaves a thing as it is. Raises Invalid.
+
+    Releases that were made keep what was said then. The slug stays: it is in addresses that others have.
+    """
+    project = Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+    wanted = {
+        "name": None if name is None else clean_name(name, what="project"),
+        "description": None if description is None else clean_description(description),
+        "license": None if license is None else clean_license(license),
+    }
+    changed = {field: new for field, new in wanted.items() if new is not None and new != getattr(project, field)}
+    if changed:
+        for field, new in changed.items():
+            setattr(project, field, new)
+        project.save(update_fields=list(changed))
+        events.record("project.changed", project, by=by, project=project, **changed)
     return project
 
 

@@ -10,7 +10,7 @@ from django.utils import timezone
 from labeling import access
 from labeling.errors import DomainError, NotAllowed
 from labeling.forms.base import complain, posted
-from labeling.forms.projects import EventFilter, ProjectForm
+from labeling.forms.projects import EventFilter, ProjectForm, ProjectSettingsForm
 from labeling.models import Role
 from labeling.selectors import events as event_reads
 from labeling.selectors import projects as reads
@@ -50,6 +50,23 @@ def overview(request: MemberRequest, slug: str) -> HttpResponse:
         "now": timezone.now(),
     }
     return render(request, "labeling/project.html", context)
+
+
+@page("GET", "HEAD", "POST")
+def settings(request: MemberRequest, slug: str) -> HttpResponse:
+    """What is said of a project: its name, a line about it, and the licence of its data."""
+    project = access.get_project(request.user, slug, least=Role.MANAGER)
+    form = ProjectSettingsForm(posted(request), initial=ProjectSettingsForm.filled(project))
+    if request.method == "POST" and form.is_valid():
+        try:
+            projects.change(project, **form.cleaned_data, by=request.user)
+        except DomainError as error:
+            complain(form, error)
+        else:
+            messages.success(request, "Saved. Releases that were made keep what was said then.")
+            return redirect("project-settings", slug)
+    context = {"project": project, "manages": True, "form": form}
+    return render(request, "labeling/project_settings.html", context, status=422 if form.errors else 200)
 
 
 @page()

@@ -154,6 +154,7 @@ STOPS = [
     Stop("profile", ANNOTATOR, "with a new token", _press("Make a token", "Copy the new key now")),
     Stop("profile", ANNOTATOR, "logged out meanwhile", _lose_the_session, also=("401",)),
     Stop("project-create", MANAGER),
+    Stop("project-settings", MANAGER),
     Stop("project-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
     Stop("project", MANAGER),
     Stop("project", MANAGER, "when it is new", at={"slug": "new_slug"}),

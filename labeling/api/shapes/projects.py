@@ -6,6 +6,7 @@ from rest_framework import serializers
 
 from labeling.api.shapes.base import Fields, Known
 from labeling.api.shapes.queues import QueueCounts, QueueSummary
+from labeling.licenses import LICENSES
 from labeling.models import Role
 
 
@@ -44,17 +45,28 @@ class ProjectCounts(QueueCounts):
     candidates = serializers.IntegerField()
 
 
+_LICENSE = f"Of the data: {', '.join(LICENSES)}, the address where another one can be read, or empty."
+
+
 class NewProject(Fields):
     name = serializers.CharField(max_length=1000)
     slug = serializers.CharField(required=False, allow_blank=True, max_length=1000)
     description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
     guidelines = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, help_text="Markdown.")
+    license = serializers.CharField(required=False, allow_blank=True, max_length=1000, help_text=_LICENSE)
+
+
+class ProjectChange(Fields):
+    name = serializers.CharField(required=False, max_length=1000)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    license = serializers.CharField(required=False, allow_blank=True, max_length=1000, help_text=_LICENSE)
 
 
 class Project(Fields):
     slug = serializers.CharField(source="project.slug")
     name = serializers.CharField(source="project.name")
     description = serializers.CharField(source="project.description", allow_blank=True)
+    license = serializers.CharField(source="project.license", allow_blank=True, help_text=_LICENSE)
     role = Known(Role.values, help_text="Yours in this project.")
     created_at = serializers.DateTimeField(source="project.created_at")
 

@@ -53,6 +53,19 @@ def test_everyone_sees_the_projects_that_they_are_in(
     assert seen_by(root) == [("haiku", "manager"), ("other", "manager")]
 
 
+def test_managers_change_what_is_said_of_a_project(as_: Speaker, alice: User, ann: User, project: Project) -> None:
+    sent = {"name": "Poems", "license": "cc-by-4.0"}
+    found = as_(alice).patch("/api/projects/haiku/", sent)
+    assert found.status_code == 200
+    assert {name: found.json()[name] for name in sent} == sent
+    assert as_(ann).get("/api/projects/").json()["results"][0]["license"] == "cc-by-4.0"
+    assert as_(ann).patch("/api/projects/haiku/", {"name": "Mine"}).status_code == 403
+    refused = as_(alice).patch("/api/projects/haiku/", {"license": "mine"})
+    assert (refused.status_code, [one["path"] for one in refused.json()["errors"]]) == (400, ["license"])
+    assert as_(alice).patch("/api/projects/haiku/", {"licence": "mit"}).status_code == 400
+    assert as_(alice).get("/api/projects/haiku/").json()["name"] == "Poems"
+
+
 def test_charlie_cannot_tell_a_project_from_a_wrong_address(as_: Speaker, charlie: User, project: Project) -> None:
     there, wrong = as_(charlie).get("/api/projects/haiku/"), as_(charlie).get("/api/projects/none/")
     assert (there.status_code, there.json()) == (404, wrong.json())

@@ -60,6 +60,7 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     annotator.post(f"/api/slots/{written['slot']}/skip/", {"lease": written["lease"], "reason": "unclear"})
     manager.get(f"{at}annotations/")
     manager.get(at)
+    manager.patch(at, {"license": "cc-by-4.0"})
     added = manager.post(f"{at}members/", {"email": "new@example.org", "role": "reviewer"}).json()
     manager.get(f"{at}members/")
     manager.patch(f"{at}members/{added['id']}/", {"skills": {"medicine": 2}, "languages": ["en"]})

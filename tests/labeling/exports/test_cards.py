@@ -171,6 +171,23 @@ def test_it_says_that_the_project_names_no_licence(tmp_path: Path) -> None:
     assert "The project names no licence." in text
 
 
+def test_it_names_the_licence_as_the_hub_does(tmp_path: Path) -> None:
+    text = card(release(tmp_path, license="cc-by-4.0"))
+    assert front(text)["license"] == "cc-by-4.0"
+    assert "## Licence\n\n[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)\n" in text
+
+
+@pytest.mark.parametrize(
+    "address", ["https://example.org/terms#a:b", "https://e.org/<b>](x)`*_", "https://e.org/?a='b'&c=\"d\""]
+)
+def test_another_licence_is_a_link_and_nothing_else(tmp_path: Path, address: str) -> None:
+    text = card(release(tmp_path, license=address))
+    found = front(text)
+    assert (found["license"], found["license_link"]) == ("other", address)
+    section = text.split("## Licence\n\n", 1)[1].split("\n## ", 1)[0]
+    assert rendered(section).elements == ["p", "a"]
+
+
 def test_the_names_of_parts_are_those_that_datasets_takes() -> None:
     assert [split_name(name) for name in ("train", "", "dev set", "a-b", "日本")] == [
         "train",

@@ -46,7 +46,7 @@ def test_it_holds_what_the_specification_asks_for(manifest: dict[str, Any]) -> N
     assert found["@context"]["conformsTo"] == "dct:conformsTo"
     assert found["name"] == "Haiku, release 3"
     assert found["description"].endswith("\n\nShort poems.")
-    assert "license" not in found
+    assert "license" not in found  # this project names none
     assert found["url"] == "urn:dataset:haiku:3"
     assert found["creator"]["name"] == "Haiku"
     assert found["datePublished"] == "2026-06-30T12:00:05Z"
@@ -220,6 +220,14 @@ def test_what_the_manifest_does_not_know_is_left_out() -> None:
     for absent in ("license", "inLanguage", "alternateName", "rai:annotationsPerItem", "rai:dataAnnotationAnalysis"):
         assert absent not in found
     assert (found["distribution"], found["recordSet"]) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("named", "url"),
+    [("odc-by", "https://opendatacommons.org/licenses/by/1-0/"), ("https://e.org/terms", "https://e.org/terms")],
+)
+def test_it_says_where_the_licence_is(tmp_path: Path, named: str, url: str) -> None:
+    assert described(release(tmp_path, FORMATS, license=named))["license"] == url
 
 
 def test_the_json_is_canonical(manifest: dict[str, Any]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.core.management import CommandError, call_command
 from django.utils import timezone
@@ -76,7 +78,7 @@ def life_goes_on(project: Project, ann: User, ben: User) -> None:
     withdrawals.withdraw(project, ben, by=make.manager(project))
     projects.set_guidelines(project, "New ones.", by=make.manager(project))
     queues.change(write, form=[{"name": "text", "type": "write"}], name="Another name", by=make.manager(project))
-    Project.objects.filter(pk=project.pk).update(name="Another", description="Of haiku.")
+    projects.change(project, name="Another", description="Of haiku.", license="mit", by=make.manager(project))
     # Another release, and one that is called off.
     built(project, "sft")
     releases.cancel(asked(project, "sft"), by=make.manager(project))
@@ -91,6 +93,17 @@ def test_a_release_is_the_same_to_the_byte_whatever_happens(project: Project, an
     release.refresh_from_db()
     assert differing(release) == {}
     assert files(release) == before
+
+
+def test_a_release_names_the_licence_of_its_time(project: Project) -> None:
+    without = built(project, "raw")
+    project = projects.change(project, license="odc-by", by=make.manager(project))
+    found = files(built(project, "raw"))
+    assert without.manifest
+    assert "license" not in without.manifest["project"]
+    assert b"license: odc-by\n" in found["README.md"]
+    assert json.loads(found["manifest.json"])["project"]["license"] == "odc-by"
+    assert json.loads(found["croissant.json"])["license"] == "https://opendatacommons.org/licenses/by/1-0/"
 
 
 def test_whoever_has_withdrawn_is_in_no_later_release(project: Project, ann: User, ben: User) -> None:

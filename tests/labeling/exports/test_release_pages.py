@@ -85,6 +85,12 @@ def test_a_list_without_work_under_way_stands_still(client: Client, project: Pro
     assert 'data-controller="refresh"' not in shown(client, AT)
 
 
+def test_a_new_one_says_that_no_licence_is_named(client: Client, project: Project) -> None:
+    assert "names no licence" in shown(client, f"{AT}new/")
+    projects.change(project, license="mit", by=make.manager(project))
+    assert "names no licence" not in shown(client, f"{AT}new/")
+
+
 # --- A new one -------------------------------------------------------------------------------------------------------
 
 

@@ -21,7 +21,7 @@ def browser(user: User) -> Client:
     return client
 
 
-MANAGER_PAGES = ["prompts/", "imports/", "members/", "events/", "queues/new/"]
+MANAGER_PAGES = ["prompts/", "imports/", "members/", "events/", "settings/", "queues/new/"]
 REVIEWER_PAGES = ["", "queues/"]
 
 
@@ -239,3 +239,38 @@ def test_what_somebody_holds_is_taken_back(alice: User, ann: User, project: Proj
     assert Event.objects.get(verb="slot.released").actor == alice
     again = browser(alice).post(address, follow=True)
     assert "Nobody holds this slot." in again.content.decode()
+
+
+def test_settings_are_filled_in_and_saved(alice: User, project: Project) -> None:
+    page = browser(alice).get("/projects/haiku/settings/").content.decode()
+    assert "Poems of three lines</textarea>" in page
+    sent = {"name": "Poems", "description": "Short", "license": "other", "license_url": "https://example.org/terms"}
+    answer = browser(alice).post("/projects/haiku/settings/", sent)
+    assert (answer.status_code, answer["Location"]) == (302, "/projects/haiku/settings/")
+    project.refresh_from_db()
+    assert (project.name, project.description, project.license) == ("Poems", "Short", "https://example.org/terms")
+    page = browser(alice).get("/projects/haiku/settings/").content.decode()
+    assert re.search(r'<option value="other"\s+selected', page)
+    assert 'value="https://example.org/terms"' in page
+
+
+@pytest.mark.parametrize(
+    ("sent", "said"),
+    [
+        ({"license": "other"}, "Give the address where it can be read."),
+        ({"license": "other", "license_url": "javascript:alert(1)"}, "or give the address"),
+        ({"license": "mit", "license_url": "https://example.org/"}, "or leave this empty"),
+        ({"license": "mine"}, "Select a valid choice"),
+        ({"name": ""}, "This field is required."),
+    ],
+)
+def test_settings_that_cannot_be_are_refused_where_they_stand(
+    alice: User, project: Project, sent: dict[str, str], said: str
+) -> None:
+    answer = browser(alice).post("/projects/haiku/settings/", {"name": "Other", "description": "Kept"} | sent)
+    assert answer.status_code == 422
+    page = answer.content.decode()
+    assert said in page
+    assert "Kept</textarea>" in page
+    project.refresh_from_db()
+    assert (project.description, project.license) == ("Poems of three lines", "")
