@@ -99,12 +99,14 @@ $(DEV_READY): $(RUN_READY)
 
 browser:
 	@[ -z "$(CHROMIUM)" ] || exit 0; \
-	for name in chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
+	for name in chromium-headless-shell chromium chromium-browser google-chrome; do ! command -v $$name >/dev/null || exit 0; done; \
 	if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  echo "No browser found: installing Debian's chromium for the browser tests."; \
-	  apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends chromium; \
+	  echo "No browser found: installing Debian's chromium-headless-shell for the browser tests."; \
+	  apt-get update -qq && export DEBIAN_FRONTEND=noninteractive && \
+	  { apt-get install -y -qq --no-install-recommends chromium-headless-shell || \
+	    apt-get install -y -qq --no-install-recommends chromium; }; \
 	else \
-	  echo "The browser tests need Chromium: install it (Debian: sudo apt-get install chromium), name one" >&2; \
+	  echo "The browser tests need Chromium: install it (Debian: sudo apt-get install chromium-headless-shell, or the larger chromium), name one" >&2; \
 	  echo "(make test CHROMIUM=/path/to/chrome), or leave them out (make test ARGS=\"-m 'not browser'\")." >&2; \
 	  exit 1; \
 	fi

@@ -145,7 +145,7 @@ def run(times: int, folder: Path) -> bool:
 
     from labeling.services import people
     from tests import make
-    from tests.browser.conftest import FLAGS, WebServer, chromium, session_of
+    from tests.browser.conftest import BROWSERS, FLAGS, WebServer, chromium, session_of
 
     call_command("migrate", verbosity=0)
     storages = {**settings.STORAGES, "staticfiles": {"BACKEND": "annotate.static_files.HashedStaticFiles"}}
@@ -160,7 +160,7 @@ def run(times: int, folder: Path) -> bool:
     server.start()
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium(BROWSERS[1:]), args=FLAGS)
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             context.add_cookies([session_of(ann, server.address)])
             page = context.new_page()

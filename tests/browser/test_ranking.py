@@ -41,7 +41,7 @@ def prompt(page: Page) -> str:
 
 
 def in_hand(queue: Queue, ann: User) -> Slot:
-    return Slot.objects.get(queue=queue, annotator=ann, state=SlotState.LEASED)
+    return Slot.objects.get(queue=queue, annotator=ann, state=SlotState.LEASED, ahead=False)
 
 
 def by_texts(annotation: Annotation) -> list[list[str]]:

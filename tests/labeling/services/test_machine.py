@@ -33,7 +33,7 @@ from tests.labeling.services.desk import Desk, said, small_steps
 BOOKMARKED = "an open seat lies before the bookmark of somebody who could take it"
 
 LONG = int(os.environ.get("MACHINE", "0"))
-EXAMPLES, STEPS = (LONG, 100) if LONG else (10, 50)
+EXAMPLES, STEPS = (LONG, 100) if LONG else (5, 50)
 
 
 class Promises(Desk):
