@@ -1,10 +1,11 @@
 """Licences under which a project's data may be passed on: by the Hugging Face Hub's names, with where they can be read.
 
-A licence that is not among these is the address of its text.
+A licence that is not among these is the address of its text. A name that stands here once stays: projects hold it.
 """
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 from urllib.parse import urlsplit
 
@@ -35,14 +36,32 @@ LICENSES: dict[str, License] = {
     "apache-2.0": License("Apache 2.0", "https://www.apache.org/licenses/LICENSE-2.0"),
     "mit": License("MIT", "https://opensource.org/license/mit"),
 }
+OTHER = "other"
+
+_LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?"
+# The characters of RFC 3986; no name or password before the host.
+_ADDRESS = re.compile(
+    rf"https?://(?:{_LABEL}(?:\.{_LABEL})*|\[[0-9A-Fa-f:.]+\])(?::[0-9]+)?(?:[/?#][A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]*)?"
+)
 
 
 def is_address(text: str) -> bool:
-    """Whether a text is the web address of a licence: https or http, with a host, and nothing that breaks a line."""
-    if len(text) > MAX_ADDRESS or not text.isascii() or not text.isprintable() or " " in text:
+    """Whether a text is the web address of a licence: https or http, a host, and nothing that an address has not."""
+    if len(text) > MAX_ADDRESS or not _ADDRESS.fullmatch(text):
         return False
     try:
         parts = urlsplit(text)
-        return parts.scheme in ("http", "https") and bool(parts.hostname)
-    except ValueError:  # brackets that hold no address
+        return parts.hostname is not None and (parts.port is None or parts.port > 0)
+    except ValueError:  # a port over 65535, brackets that hold no address
         return False
+
+
+def told(license: str) -> dict[str, str] | None:
+    """A project's licence as a release tells it for good: `{name, title, url}`; None where none is named.
+
+    `name` is the Hub's, which is `other` for one that is only an address; that has no title.
+    """
+    if not license:
+        return None
+    known = LICENSES.get(license)
+    return {"name": license, **known._asdict()} if known else {"name": OTHER, "title": "", "url": license}

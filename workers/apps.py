@@ -10,6 +10,6 @@ class WorkersConfig(AppConfig):
     def ready(self) -> None:
         """Have `manage.py check_counts` look at the numbers that are kept here, too."""
         from labeling.selectors import counts
-        from workers.selectors.counts import KEPT
+        from workers.selectors.counts import GENERATORS
 
-        counts.also(KEPT)
+        counts.register(GENERATORS)

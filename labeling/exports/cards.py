@@ -14,7 +14,7 @@ from labeling.exports import hubwords, wording
 from labeling.exports.frontmatter import front_matter
 from labeling.exports.schemas import as_features, is_certain
 from labeling.exports.wording import Manifest, counted, listed
-from labeling.licenses import LICENSES
+from labeling.licenses import OTHER
 
 Format = Mapping[str, Any]
 
@@ -78,11 +78,12 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
 
 
 def _license(manifest: Manifest) -> dict[str, str]:
-    """As the Hub has it: by its name, or as another one with its address."""
-    named = manifest["project"].get("license", "")
-    if not named or named in LICENSES:
-        return {"license": named}
-    return {"license": "other", "license_name": "see-license-link", "license_link": named}
+    """As the Hub has it: by its name, or as another one with its address, which needs a name of its own then."""
+    license = manifest["project"].get("license")
+    if not license:
+        return {}
+    other = {"license_name": "see-license-link", "license_link": license["url"]} if license["name"] == OTHER else {}
+    return {"license": license["name"], **other}
 
 
 def _languages(manifest: Manifest) -> tuple[list[str], list[str]]:
@@ -151,12 +152,11 @@ def _sections(manifest: Manifest) -> Iterator[tuple[str, Iterable[str]]]:
 
 
 def _licensed(manifest: Manifest) -> str:
-    found = wording.license_of(manifest)
-    if found is None:
+    license = manifest["project"].get("license")
+    if not license:
         return "The project names no licence. Ask whoever published this before you use it or pass it on."
-    # An address was checked when it was given; as an autolink nothing in it means anything to Markdown but these.
-    where = found.url.replace("<", "%3C").replace(">", "%3E")
-    return f"[{found.title}]({where})" if found.title else f"Under the terms at <{where}>."
+    where = f"<{license['url']}>"  # within these, nothing that an address may hold means anything to Markdown
+    return f"[{license['title']}]({where})" if license["title"] else f"Under the terms at {where}."
 
 
 def _table(*rows: Sequence[str], numbers: Iterable[int] = ()) -> Iterator[str]:

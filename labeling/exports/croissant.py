@@ -57,7 +57,7 @@ def _dataset(manifest: Manifest) -> dict[str, Any]:
     name = wording.name_of(manifest)
     formats = [kind["format"] for kind in manifest["formats"]]
     people = manifest.get("counts", {}).get("annotators", 0) > 0
-    license = wording.license_of(manifest)
+    license = project.get("license")
     languages = [tag for tag in manifest.get("sources", {}).get("languages", {}) if tag]
     return {
         "@context": _CONTEXT,
@@ -66,7 +66,7 @@ def _dataset(manifest: Manifest) -> dict[str, Any]:
         "name": name,
         "description": "\n\n".join(filter(None, (wording.about(manifest), project.get("description", "")))),
         **({"alternateName": manifest["title"]} if manifest.get("title") else {}),
-        **({"license": license.url} if license else {}),
+        **({"license": license["url"]} if license else {}),
         "url": f"urn:dataset:{project['slug']}:{number}",
         "creator": {"@type": "sc:Organization", "name": project.get("name") or project["slug"]},
         "dateCreated": manifest["created_at"],

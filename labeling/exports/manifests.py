@@ -72,7 +72,7 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
     ]
     return {
         "manifest": VERSION,
-        "project": _project(plan.facts["project"]),
+        "project": dict(plan.facts["project"]),
         "number": head.number,
         "title": head.title,
         "created_at": _utc(head.created_at),
@@ -99,12 +99,6 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
         ],
         "files": listed,
     }
-
-
-def _project(facts: Mapping[str, str]) -> dict[str, str]:
-    # One that was asked for before projects had licences knows of none, and is rebuilt to the same bytes.
-    named = ("slug", "name", "description", *(["license"] if facts.get("license") else []))
-    return {name: facts[name] for name in named}
 
 
 def _sheets(plan: Plan) -> Iterable[tuple[str, str]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from labeling import licenses
 from labeling.errors import Fault, Invalid
 from labeling.exports import choices, division, examples, groups, stream
 from labeling.exports.choices import Choice
@@ -34,7 +35,7 @@ class Plan:
     """What goes into a release: a choice for each format, how prompts are divided, what kind of file it is.
 
     `shares` are the parts in percent, “tags” where tags decide, None for a dataset in one part. `facts` is what was
-    said of the project when it was asked for: `{"project": {slug, name, description, license}, "queues": [{slug, name,
+    said of the project when it was asked for: `{"project": {slug, name, description, license?}, "queues": [{slug, name,
     overlap}]}`.
     """
 
@@ -170,7 +171,9 @@ def _choice(project: Project, name: str, place: int, filters: Mapping[str, str],
 
 def _facts(project: Project) -> dict[str, Any]:
     queues = Queue.objects.filter(project=project).order_by("pk").values("slug", "name", "overlap")
+    license = licenses.told(project.license)
     return {
-        "project": {name: getattr(project, name) for name in ("slug", "name", "description", "license")},
+        "project": {"slug": project.slug, "name": project.name, "description": project.description}
+        | ({"license": license} if license else {}),
         "queues": list(queues),
     }

@@ -42,6 +42,7 @@ class Summary:
     formats: tuple[FormatSummary, ...]
     story: tuple[str, ...]
     languages: str
+    license: Mapping[str, str] | None
     files: tuple[Mapping[str, Any], ...]
     files_more: int
     code: str
@@ -73,6 +74,7 @@ def summary_of(manifest: Manifest) -> Summary:
         parts=parts if parts != (wording.UNDIVIDED,) else (),
         formats=tuple(_format(manifest, kind, parts) for kind in manifest["formats"]),
         story=(*wording.collected(manifest, escaped), *wording.annotated(manifest, escaped), *divided),
+        license=manifest["project"].get("license"),
         languages=", ".join(
             f"{name or 'not named'} ({number:,})" for name, number in manifest["sources"]["languages"].items()
         ),

@@ -9,8 +9,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
-from labeling.licenses import LICENSES, License
-
 Say = Callable[[str], str]
 Manifest = Mapping[str, Any]
 
@@ -47,12 +45,6 @@ def name_of(manifest: Manifest, say: Say = as_it_is) -> str:
     """What the dataset is called: the project's name and the release's number."""
     project = manifest["project"]
     return f"{say(project.get('name') or project['slug'])}, release {manifest['number']}"
-
-
-def license_of(manifest: Manifest) -> License | None:
-    """The licence that the project named when the release was asked for. One that we do not know has no title."""
-    named = manifest["project"].get("license")
-    return (LICENSES.get(named) or License("", named)) if named else None
 
 
 def about(manifest: Manifest, say: Say = as_it_is) -> str:

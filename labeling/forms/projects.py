@@ -7,12 +7,13 @@ from typing import Any
 
 from django import forms
 
+from labeling import licenses
 from labeling.forms.base import area
 from labeling.importing import SOURCES
-from labeling.licenses import LICENSES, MAX_ADDRESS
+from labeling.licenses import LICENSES, MAX_ADDRESS, OTHER
 from labeling.models import EventType, Project, Role
+from labeling.services.projects import AS_ADDRESS, MAX_GUIDELINES
 from labeling.services.projects import MAX_DESCRIPTION as MAX_ABOUT
-from labeling.services.projects import MAX_GUIDELINES
 from labeling.services.webhooks import MAX_DESCRIPTION, MAX_URL
 from labeling.text import typed_number
 
@@ -27,7 +28,9 @@ class ProjectForm(forms.Form):
         label="Address",
         help_text="The last part of its web address: small letters, digits and hyphens. Made from the name if empty.",
     )
-    description = forms.CharField(max_length=2000, required=False, help_text="A line or two for its members.")
+    description = forms.CharField(
+        required=False, widget=area(3, maxlength=MAX_ABOUT), help_text="A line or two for its members."
+    )
     guidelines = forms.CharField(
         max_length=MAX_GUIDELINES,
         required=False,
@@ -38,20 +41,22 @@ class ProjectForm(forms.Form):
 
 
 class ProjectSettingsForm(forms.Form):
-    """What is said of a project, on its pages and in its releases."""
+    """What is said of a project, on its pages and in its releases.
 
-    OTHER = "other"
+    It knows what it was filled with, so that it changes nothing that somebody else has changed meanwhile.
+    """
 
-    name = forms.CharField(max_length=200)
+    name = forms.CharField(max_length=200, show_hidden_initial=True)
     description = forms.CharField(
-        max_length=MAX_ABOUT,
         required=False,
-        widget=area(3),
+        widget=area(4, maxlength=MAX_ABOUT),
+        show_hidden_initial=True,
         help_text="A line or two for its members. Releases tell it to everybody.",
     )
     license = forms.ChoiceField(
         required=False,
         label="Licence",
+        show_hidden_initial=True,
         choices=[
             ("", "None is named"),
             *((name, one.title) for name, one in LICENSES.items()),
@@ -62,32 +67,44 @@ class ProjectSettingsForm(forms.Form):
     )
     license_url = forms.CharField(
         required=False,
-        max_length=MAX_ADDRESS,
         label="Where another one can be read",
-        widget=forms.URLInput(attrs={"placeholder": "https://…", "autocomplete": "off", "spellcheck": "false"}),
+        show_hidden_initial=True,
+        widget=forms.URLInput(
+            attrs={"placeholder": "https://…", "autocomplete": "off", "spellcheck": "false", "maxlength": MAX_ADDRESS}
+        ),
     )
 
-    @classmethod
-    def filled(cls, project: Project) -> dict[str, str]:
+    @staticmethod
+    def filled(project: Project) -> dict[str, str]:
         """What stands in the form before anybody changes it."""
-        known = not project.license or project.license in LICENSES
+        license = licenses.told(project.license) or {"name": "", "url": ""}
         return {
             "name": project.name,
             "description": project.description,
-            "license": project.license if known else cls.OTHER,
-            "license_url": "" if known else project.license,
+            "license": license["name"],
+            "license_url": license["url"] if license["name"] == OTHER else "",
         }
 
     def clean(self) -> dict[str, Any]:
+        """The complaints about an address stand at the address, where it is mended."""
         given = super().clean() or self.cleaned_data
-        url = given.pop("license_url", "")
-        if given.get("license") == self.OTHER:
-            if not url:
-                self.add_error("license_url", "Give the address where it can be read.")
-            given["license"] = url
-        elif url and "license" in given:
+        url = given.get("license_url", "")
+        if given.get("license") == OTHER:
+            if not licenses.is_address(url):
+                said = f"This is no address: {AS_ADDRESS}" if url else "Give the address where it can be read."
+                self.add_error("license_url", said)
+        elif url and "license_url" in self.changed_data and "license" in given:
             self.add_error("license_url", "Choose “Another one” above, or leave this empty.")
         return given
+
+    @property
+    def changes(self) -> dict[str, str]:
+        """What was changed, as the service takes it. Read it of a form that is valid."""
+        given, changed = self.cleaned_data, set(self.changed_data)
+        found: dict[str, str] = {name: given[name] for name in ("name", "description") if name in changed}
+        if changed & {"license", "license_url"}:
+            found["license"] = given["license_url"] if given["license"] == OTHER else given["license"]
+        return found
 
 
 class GuidelinesForm(forms.Form):

@@ -16,7 +16,7 @@ class Project(models.Model):
     description = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now)
     # Under which what is made here may be passed on: a name of labeling.licenses, or an address where it can be read.
-    license = models.CharField(max_length=500, blank=True)
+    license = models.CharField(max_length=500, blank=True, default="", db_default="")
     archived_at = models.DateTimeField(null=True, blank=True)
     # How many candidates each new prompt is going to get from the project's active generators. A prompt that
     # has just been imported waits for so many before it becomes a ranking task.

@@ -99,7 +99,7 @@ KEPT = [
 ]
 
 
-def also(kept: Kept) -> None:
+def register(kept: Kept) -> None:
     """Has another app's numbers compared and mended with these, by its AppConfig's `ready`."""
     if kept not in KEPT:
         KEPT.append(kept)

@@ -23,7 +23,7 @@ ORDER BY queue_id, annotator_id, day
 ON CONFLICT (queue_id, annotator_id, day, shard)
 DO UPDATE SET submitted = kept.submitted + excluded.submitted, skipped = kept.skipped + excluded.skipped
 """
-# Of queues and projects that are no more.
+# Of those that are no more.
 _SWEEP = """
 DELETE FROM {table} WHERE NOT EXISTS (SELECT 1 FROM {of} WHERE {of}.id = {table}.{whose})
 """

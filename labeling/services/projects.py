@@ -9,14 +9,17 @@ from django.db.models.expressions import RawSQL
 from django.utils.text import slugify
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.licenses import LICENSES, is_address
+from labeling.licenses import LICENSES, MAX_ADDRESS, is_address
 from labeling.models import GuidelinesVersion, Membership, Project, Role, Slot, SlotState, User
 from labeling.services import claims, events, people
 from labeling.services.abilities import clean_languages, clean_skills
-from labeling.text import unfit_text
+from labeling.text import typed, unfit_text
 
 MAX_GUIDELINES = 500_000
-MAX_DESCRIPTION = 2000
+MAX_DESCRIPTION = 10_000
+AS_ADDRESS = (
+    f"it begins with https:// and has {MAX_ADDRESS} characters at most, none of them a space or a letter with marks."
+)
 
 
 def clean_slug(slug: str, *, name: str, what: str) -> str:
@@ -38,23 +41,23 @@ def clean_name(name: Any, *, what: str) -> str:
 
 
 def clean_description(text: Any) -> str:
-    """A line or two about a project. Raises Invalid."""
-    if not isinstance(text, str) or len(text) > MAX_DESCRIPTION or unfit_text(text):
+    """What a project says of itself. Raises Invalid."""
+    lines = typed(text) if isinstance(text, str) else None
+    if lines is None or len(lines) > MAX_DESCRIPTION:
         raise Invalid(
-            "The description is not usable.", errors=[Fault("description", "Give text of at most 2,000 characters.")]
+            "The description is not usable.", errors=[Fault("description", "Give text of at most 10,000 characters.")]
         )
-    return text.replace("\r\n", "\n").strip()
+    if problem := unfit_text(lines):
+        raise Invalid("The description is not usable.", errors=[Fault("description", f"The text {problem}")])
+    return lines.strip()
 
 
 def clean_license(text: Any) -> str:
     """A licence as a project keeps it: a name of `labeling.licenses`, an address, or nothing. Raises Invalid."""
     given = text.strip() if isinstance(text, str) else None
     if given is None or (given and given not in LICENSES and not is_address(given)):
-        known = ", ".join(LICENSES)
-        raise Invalid(
-            "There is no such licence.",
-            errors=[Fault("license", f"Choose one of: {known}; or give the address (https://…) where it can be read.")],
-        )
+        said = f"Choose one of: {', '.join(LICENSES)}; or give the address where it can be read: {AS_ADDRESS}"
+        raise Invalid("The licence is not usable.", errors=[Fault("license", said)])
     return given
 
 
@@ -88,7 +91,8 @@ def create(
         ) from error
     GuidelinesVersion.objects.create(project=project, number=1, text=text)
     Membership.objects.create(project=project, user=by, role=Role.MANAGER)
-    events.record("project.created", project, by=by, project=project, name=name)
+    named = {"license": project.license} if project.license else {}
+    events.record("project.created", project, by=by, project=project, name=name, **named)
     return project
 
 
@@ -106,12 +110,13 @@ def change(
         "description": None if description is None else clean_description(description),
         "license": None if license is None else clean_license(license),
     }
-    changed = {field: new for field, new in wanted.items() if new is not None and new != getattr(project, field)}
+    before = {field: getattr(project, field) for field in wanted}
+    changed = {field: [before[field], new] for field, new in wanted.items() if new not in (None, before[field])}
     if changed:
-        for field, new in changed.items():
+        for field, (_, new) in changed.items():
             setattr(project, field, new)
         project.save(update_fields=list(changed))
-        events.record("project.changed", project, by=by, project=project, **changed)
+        events.record("project.changed", project, by=by, project=project, changed=changed)
     return project
 
 

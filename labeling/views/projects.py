@@ -59,7 +59,7 @@ def settings(request: MemberRequest, slug: str) -> HttpResponse:
     form = ProjectSettingsForm(posted(request), initial=ProjectSettingsForm.filled(project))
     if request.method == "POST" and form.is_valid():
         try:
-            projects.change(project, **form.cleaned_data, by=request.user)
+            projects.change(project, **form.changes, by=request.user)
         except DomainError as error:
             complain(form, error)
         else:

@@ -160,7 +160,7 @@ def run(times: int, folder: Path) -> bool:
     server.start()
     try:
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(BROWSERS[1:]), args=FLAGS)
+            browser = playwright.chromium.launch(executable_path=chromium((*BROWSERS[1:], BROWSERS[0])), args=FLAGS)
             context = browser.new_context(viewport={"width": 1440, "height": 900})
             context.add_cookies([session_of(ann, server.address)])
             page = context.new_page()

@@ -108,6 +108,12 @@ def _save_nothing(page: Page) -> None:
     page.locator("[aria-invalid=true], .errorlist, .message--error").first.wait_for()
 
 
+def _save_without_a_name(page: Page) -> None:
+    page.get_by_label("Name", exact=True).fill("")
+    page.get_by_label("Licence").select_option("other")
+    _save_nothing(page)
+
+
 def _wrong_hours(page: Page) -> None:
     page.locator("summary", has_text="When").click()
     page.get_by_label("From").first.fill("17:00")
@@ -154,11 +160,12 @@ STOPS = [
     Stop("profile", ANNOTATOR, "with a new token", _press("Make a token", "Copy the new key now")),
     Stop("profile", ANNOTATOR, "logged out meanwhile", _lose_the_session, also=("401",)),
     Stop("project-create", MANAGER),
-    Stop("project-settings", MANAGER),
     Stop("project-create", MANAGER, "with mistakes", _save_nothing, also=("422",)),
     Stop("project", MANAGER),
     Stop("project", MANAGER, "when it is new", at={"slug": "new_slug"}),
     Stop("project", REVIEWER),
+    Stop("project-settings", MANAGER),
+    Stop("project-settings", MANAGER, "with mistakes", _save_without_a_name, also=("422",)),
     Stop("guidelines", MANAGER),
     Stop("guidelines", MANAGER, query="?edit=1"),
     Stop("guidelines", ANNOTATOR),

@@ -70,6 +70,8 @@ def dropped() -> Iterator[str]:
     yield "DROP FUNCTION workers_generator_uncounted() CASCADE;"
 
 
+# Both at once and in the order of those who change a generator and then its rows: no deadlock with a running worker.
+LOCK = "LOCK TABLE workers_generator, workers_generation IN SHARE ROW EXCLUSIVE MODE;"
 # The triggers stand already when this counts what is there, and their locks keep every writer out until the commit.
 FILL = add("SELECT generator_id, state, 1 FROM workers_generation")
 # Room beside each row for its next versions: an update then touches no index, and clears up after the last one.
@@ -111,7 +113,7 @@ class Migration(migrations.Migration):
             ],
             options={"db_table": "workers_generation_count"},
         ),
-        migrations.RunSQL(ROOM, migrations.RunSQL.noop),
+        migrations.RunSQL(LOCK + ROOM, migrations.RunSQL.noop),
         migrations.RunSQL("".join(triggers()), "".join(dropped())),
         migrations.RunSQL(FILL, migrations.RunSQL.noop),
     ]

@@ -10,7 +10,7 @@ from django.db.models import Sum
 from labeling.selectors.counts import Kept
 from workers.models import GenerationCount
 
-KEPT = Kept(
+GENERATORS = Kept(
     "generator",
     "workers_generation_count",
     "generator_id",

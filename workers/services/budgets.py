@@ -14,6 +14,7 @@ from typing import Any
 from django.db.models import Sum
 
 from workers.models import Generation, GenerationSettings, GenerationState, Generator
+from workers.selectors import counts
 
 USUAL_PROMPT = 500  # tokens, before any is known
 _ANY = 2**31 - 1
@@ -76,7 +77,7 @@ def row_cost(generator: Generator) -> Decimal:
     price_in, price_out = (Decimal(str(prices.get(name) or 0)) for name in ("price_in", "price_out"))
     if not price_in and not price_out:
         return Decimal(0)
-    made = Generation.objects.filter(generator=generator, state=GenerationState.DONE).count()
+    made = counts.of_generators([generator.pk])[generator.pk][GenerationState.DONE]
     prompt = generator.tokens_read / made if made and generator.tokens_read else USUAL_PROMPT
     return (price_in * Decimal(prompt) + price_out * _most_tokens(generator)) / 1_000_000
 

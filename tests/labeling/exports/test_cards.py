@@ -17,6 +17,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
+from labeling import licenses
 from labeling.exports import hubwords
 from labeling.exports.cards import card, escaped, split_name
 from tests.labeling.exports.released import PARTS, release, rows_in
@@ -172,18 +173,21 @@ def test_it_says_that_the_project_names_no_licence(tmp_path: Path) -> None:
 
 
 def test_it_names_the_licence_as_the_hub_does(tmp_path: Path) -> None:
-    text = card(release(tmp_path, license="cc-by-4.0"))
+    text = card(release(tmp_path, license=licenses.told("cc-by-4.0")))
     assert front(text)["license"] == "cc-by-4.0"
-    assert "## Licence\n\n[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/)\n" in text
+    assert "## Licence\n\n[CC BY 4.0](<https://creativecommons.org/licenses/by/4.0/>)\n" in text
 
 
 @pytest.mark.parametrize(
-    "address", ["https://example.org/terms#a:b", "https://e.org/<b>](x)`*_", "https://e.org/?a='b'&c=\"d\""]
+    "address",
+    ["https://example.org/terms#a:b", "https://e.org/](x)*_~[b]", "https://e.org/?a='b'&c=d;e", "http://[::1]:8000"],
 )
 def test_another_licence_is_a_link_and_nothing_else(tmp_path: Path, address: str) -> None:
-    text = card(release(tmp_path, license=address))
+    assert licenses.is_address(address)
+    text = card(release(tmp_path, license=licenses.told(address)))
     found = front(text)
-    assert (found["license"], found["license_link"]) == ("other", address)
+    assert (found["license"], found["license_name"], found["license_link"]) == ("other", "see-license-link", address)
+    assert huggingface_hub.DatasetCard(text).data.get("license_link") == address
     section = text.split("## Licence\n\n", 1)[1].split("\n## ", 1)[0]
     assert rendered(section).elements == ["p", "a"]
 

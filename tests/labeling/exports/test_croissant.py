@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from labeling.exports.croissant import croissant
+from labeling.licenses import told
 from tests.labeling.exports.released import PARTS, release, rows_in
 
 FORMATS = ("sft", "preference", "reward", "kto", "prompts", "raw")
@@ -227,7 +228,7 @@ def test_what_the_manifest_does_not_know_is_left_out() -> None:
     [("odc-by", "https://opendatacommons.org/licenses/by/1-0/"), ("https://e.org/terms", "https://e.org/terms")],
 )
 def test_it_says_where_the_licence_is(tmp_path: Path, named: str, url: str) -> None:
-    assert described(release(tmp_path, FORMATS, license=named))["license"] == url
+    assert described(release(tmp_path, FORMATS, license=told(named)))["license"] == url
 
 
 def test_the_json_is_canonical(manifest: dict[str, Any]) -> None:

@@ -102,7 +102,7 @@ def test_a_release_names_the_licence_of_its_time(project: Project) -> None:
     assert without.manifest
     assert "license" not in without.manifest["project"]
     assert b"license: odc-by\n" in found["README.md"]
-    assert json.loads(found["manifest.json"])["project"]["license"] == "odc-by"
+    assert json.loads(found["manifest.json"])["project"]["license"]["name"] == "odc-by"
     assert json.loads(found["croissant.json"])["license"] == "https://opendatacommons.org/licenses/by/1-0/"
 
 

@@ -87,8 +87,11 @@ def test_a_list_without_work_under_way_stands_still(client: Client, project: Pro
 
 def test_a_new_one_says_that_no_licence_is_named(client: Client, project: Project) -> None:
     assert "names no licence" in shown(client, f"{AT}new/")
-    projects.change(project, license="mit", by=make.manager(project))
+    assert "none is named" in shown(client, f"{AT}{built(project, 'raw').number}/")
+    project = projects.change(project, license="mit", by=make.manager(project))
     assert "names no licence" not in shown(client, f"{AT}new/")
+    page = shown(client, f"{AT}{built(project, 'raw').number}/")
+    assert '<a href="https://opensource.org/license/mit" rel="noopener noreferrer">MIT</a>' in page
 
 
 # --- A new one -------------------------------------------------------------------------------------------------------

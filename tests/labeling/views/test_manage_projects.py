@@ -5,6 +5,7 @@ import re
 import pytest
 from django.test import Client
 
+from labeling.forms.projects import ProjectSettingsForm
 from labeling.models import Event, GuidelinesVersion, Project, Role, Slot, User
 from labeling.services import projects, slots
 from tests import make
@@ -245,7 +246,7 @@ def test_settings_are_filled_in_and_saved(alice: User, project: Project) -> None
     page = browser(alice).get("/projects/haiku/settings/").content.decode()
     assert "Poems of three lines</textarea>" in page
     sent = {"name": "Poems", "description": "Short", "license": "other", "license_url": "https://example.org/terms"}
-    answer = browser(alice).post("/projects/haiku/settings/", sent)
+    answer = browser(alice).post("/projects/haiku/settings/", shown_before(project) | sent)
     assert (answer.status_code, answer["Location"]) == (302, "/projects/haiku/settings/")
     project.refresh_from_db()
     assert (project.name, project.description, project.license) == ("Poems", "Short", "https://example.org/terms")
@@ -254,23 +255,51 @@ def test_settings_are_filled_in_and_saved(alice: User, project: Project) -> None
     assert 'value="https://example.org/terms"' in page
 
 
+def shown_before(project: Project) -> dict[str, str]:
+    """What a browser sends of the form as it was filled in, with what it stood at."""
+    filled = ProjectSettingsForm.filled(project)
+    return {**filled, **{f"initial-{name}": text for name, text in filled.items()}}
+
+
 @pytest.mark.parametrize(
-    ("sent", "said"),
+    ("sent", "field", "said"),
     [
-        ({"license": "other"}, "Give the address where it can be read."),
-        ({"license": "other", "license_url": "javascript:alert(1)"}, "or give the address"),
-        ({"license": "mit", "license_url": "https://example.org/"}, "or leave this empty"),
-        ({"license": "mine"}, "Select a valid choice"),
-        ({"name": ""}, "This field is required."),
+        ({"license": "other"}, "license_url", "Give the address where it can be read."),
+        ({"license": "other", "license_url": "javascript:alert(1)"}, "license_url", "This is no address"),
+        ({"license": "other", "license_url": "https://e.org/" + "x" * 500}, "license_url", "This is no address"),
+        ({"license": "mit", "license_url": "https://example.org/"}, "license_url", "or leave this empty"),
+        ({"license": "mine"}, "license", "Select a valid choice"),
+        ({"name": ""}, "name", "This field is required."),
+        ({"description": "Kept" + "x" * 10_000}, "description", "at most 10,000 characters"),
     ],
 )
 def test_settings_that_cannot_be_are_refused_where_they_stand(
-    alice: User, project: Project, sent: dict[str, str], said: str
+    alice: User, project: Project, sent: dict[str, str], field: str, said: str
 ) -> None:
-    answer = browser(alice).post("/projects/haiku/settings/", {"name": "Other", "description": "Kept"} | sent)
+    given = shown_before(project) | {"name": "Other", "description": "Kept"} | sent
+    answer = browser(alice).post("/projects/haiku/settings/", given)
     assert answer.status_code == 422
+    errors = answer.context["form"].errors
+    assert list(errors) == [field]
+    assert len(errors[field]) == 1
+    assert said in errors[field][0]
     page = answer.content.decode()
-    assert said in page
-    assert "Kept</textarea>" in page
+    assert re.search(r"Kept(x{10000})?</textarea>", page)
     project.refresh_from_db()
     assert (project.description, project.license) == ("Poems of three lines", "")
+
+
+def test_settings_keep_what_somebody_else_has_saved_meanwhile(alice: User, project: Project) -> None:
+    page = shown_before(project)
+    projects.change(project, license="mit", by=alice)
+    browser(alice).post("/projects/haiku/settings/", page | {"description": "Short"})
+    project.refresh_from_db()
+    assert (project.description, project.license) == ("Short", "mit")
+
+
+def test_from_an_address_to_a_known_licence_in_one_step(alice: User, project: Project) -> None:
+    project = projects.change(project, license="https://example.org/terms", by=alice)
+    answer = browser(alice).post("/projects/haiku/settings/", shown_before(project) | {"license": "mit"})
+    assert answer.status_code == 302
+    project.refresh_from_db()
+    assert project.license == "mit"
