@@ -188,15 +188,16 @@ def _lease_next(queue: Queue, *, by: User, ahead: bool = False) -> Slot | None:
 def _bring_draft(slot: Slot, *, by: User) -> None:
     """Somebody who left a draft in another seat of the task finds it here, with the responses in the order they knew.
 
-    Not where someone else has begun in this seat, in its own order: the keys in the draft would mean other responses.
+    Not where someone else has begun in this seat in another order: the keys in the draft would mean other responses.
     """
-    others = Draft.objects.filter(slot__task=slot.task_id, annotator=by).exclude(slot=slot)
-    draft = others.select_related("slot").order_by("-saved_at").first()
-    if draft is None or Draft.objects.filter(slot=slot).exists():
+    mine = Draft.objects.filter(slot__task=slot.task_id, annotator=by).select_related("slot")
+    draft = mine.exclude(slot=slot).order_by("-saved_at").first()
+    if draft is None or mine.filter(slot=slot).exists():
         return
     order = draft.slot.candidate_order
     if slot.candidate_order != order:
-        if sorted(slot.candidate_order) != sorted(order) or Annotation.objects.filter(slot=slot).exists():
+        begun = Draft.objects.filter(slot=slot).exists() or Annotation.objects.filter(slot=slot).exists()
+        if begun or sorted(slot.candidate_order) != sorted(order):
             return
         slot.candidate_order = order
         slot.save(update_fields=["candidate_order"])
@@ -231,8 +232,17 @@ def locked(slot: Slot, lease: str | uuid.UUID, *, by: User) -> Slot:
 def close_seats(slot_ids: list[int]) -> list[dict[str, Any]]:
     """Takes away seats that are not asked for any more, and what was left on them: drafts, and submits that were taken
     back. Returns these, for the Event of the deed.
+
+    A draft goes to another seat of the task that knows the responses in the same order: its writer may still take one.
     """
     drafts = Draft.objects.filter(slot__in=slot_ids)
+    for draft in drafts.select_related("slot"):
+        others = Slot.objects.filter(task=draft.slot.task_id, candidate_order=draft.slot.candidate_order)
+        theirs = Draft.objects.filter(slot__task=draft.slot.task_id, annotator=draft.annotator_id).values("slot")
+        stay = others.exclude(pk__in=slot_ids).exclude(pk__in=theirs).exclude(annotator=draft.annotator_id)
+        seat = stay.order_by("seat", "pk").first()
+        if seat is not None:
+            Draft.objects.filter(pk=draft.pk).update(slot=seat)
     undone = Annotation.objects.filter(slot__in=slot_ids, undone_at__isnull=False)
     left = [{"annotator": one.annotator_id, "answers": one.answers} for found in (drafts, undone) for one in found]
     drafts.delete()

@@ -156,6 +156,71 @@ def test_a_draft_stays_where_it_is_while_someone_else_has_begun_in_the_other_sea
     assert slot_reads.draft_of(second, ben) is not None
 
 
+def test_a_draft_follows_its_writer_past_somebody_else_s_where_both_know_the_same_order(ann: User, ben: User) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 1)
+    queue = make.queue(project, overlap=2)
+    first, second = took(queue, ann), took(queue, ben)
+    for slot, person in ((first, ann), (second, ben)):
+        answers = {"response": {"text": f"Half of {person.name}'s"}}
+        drafts.save(slot, answers, lease=str(slot.lease), revision=0, by=person)
+        slots.release(slot, by=person)
+    assert took(queue, ben).pk == first.pk
+    found = slot_reads.draft_of(first, ben)
+    assert found is not None
+    assert found.answers == {"response": {"text": "Half of Ben's"}}
+    # And back again, where one's own draft has been.
+    slots.release(first, by=ben)
+    assert took(queue, ann).pk == first.pk
+    assert took(queue, ben).pk == second.pk
+    assert [draft.annotator for draft in Draft.objects.filter(slot=first)] == [ann]
+    assert [draft.annotator for draft in Draft.objects.filter(slot=second)] == [ben]
+
+
+@pytest.mark.parametrize("held", [False, True])
+def test_a_draft_outlives_its_seat_where_another_is_left(ann: User, ben: User, held: bool) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 1)
+    queue = make.queue(project, overlap=2)
+    answers = {"response": {"text": "Half"}}
+    first, second = took(queue, ann), took(queue, ben)
+    drafts.save(second, answers, lease=str(second.lease), revision=0, by=ben)
+    slots.release(second, by=ben)
+    if not held:
+        slots.release(first, by=ann)
+    assert slots.close_seats([second.pk]) == []
+    draft = Draft.objects.get()
+    assert (draft.slot, draft.annotator, draft.answers) == (first, ben, answers)
+    if held:
+        slots.release(first, by=ann)
+    assert took(queue, ben) == first
+    assert slot_reads.draft_of(first, ben) == draft
+
+
+def test_drafts_of_a_seat_that_goes_are_told_where_no_seat_knows_their_order(ann: User, ben: User) -> None:
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 1, candidates=3)
+    queue = make.queue(project, preset="ranking", overlap=2)
+    first, second = took(queue, ann), took(queue, ben)
+    Slot.objects.filter(pk=first.pk).update(candidate_order=second.candidate_order[::-1])
+    answers = {"ranking": {"groups": [["a"]]}}
+    drafts.save(second, answers, lease=str(second.lease), revision=0, by=ben)
+    slots.release(second, by=ben)
+    assert slots.close_seats([second.pk]) == [{"annotator": ben.pk, "answers": answers}]
+    assert not Draft.objects.exists()
+
+
+def test_a_draft_does_not_become_the_correction_of_what_its_writer_submitted(ann: User) -> None:
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)
+    queue = make.queue(project, overlap=2)
+    make.answered(took(queue, ann), ann, {"response": {"text": "Done."}})
+    other = Slot.objects.get(state=SlotState.OPEN)
+    Draft.objects.create(slot=other, annotator=ann, answers={"response": {"text": "Older"}})
+    assert len(slots.close_seats([other.pk])) == 1
+    assert not Draft.objects.exists()
+
+
 def test_an_overdue_lease_that_nobody_took_still_submits(queue: Queue, ann: User) -> None:
     slot = took(queue, ann)
     run_out(slot)
