@@ -32,7 +32,7 @@ demo-forms: $(RUN_READY)  ## Add a demo project with a queue for every recipe (A
 	$(PY) manage.py demo_forms $(ARGS)
 
 # Two processes at once, each with a database of its own; ARGS="-n 0" for one, as a debugger needs.
-test: $(DEV_READY) $(if $(findstring not browser,$(ARGS)),,browser)  ## Run all tests (ARGS="-k export")
+test: $(DEV_READY) $(if $(findstring not browser,$(ARGS)),,browser)  ## Run all tests (ARGS="-k export"; THOROUGH=1 takes each page to every look)
 	$(PY) -m pytest -n 2 --dist loadfile $(ARGS)
 
 # Names of servers that do not exist: the checks read the settings and connect to nothing.
