@@ -156,7 +156,7 @@ def test_addresses_that_are_none_are_json_too(nobody: CheckedClient, method: str
 def test_a_method_that_there_is_not_is_405_with_those_there_are(as_: Speaker, alice: User, project: Project) -> None:
     answer = as_(alice).delete("/api/projects/haiku/")
     assert (answer.status_code, answer.json()["code"]) == (405, "method_not_allowed")
-    assert answer.headers["Allow"] == "GET, HEAD"
+    assert answer.headers["Allow"] == "GET, HEAD, PATCH"
 
 
 def test_the_answer_is_json_whatever_the_client_would_rather_have(as_: Speaker, alice: User, project: Project) -> None:
