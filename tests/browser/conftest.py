@@ -58,7 +58,7 @@ def person(name: str) -> User:
 def chromium(names: Sequence[str] = BROWSERS) -> str:
     """The browser of this machine: $CHROMIUM, or the first that is found.
 
-    The shell comes first: the same engine, without the rest of a browser, which a page costs half of the time.
+    The shell comes first: the same engine without the rest of a browser, which works along with every page.
     """
     named = os.environ.get("CHROMIUM")
     found = named or next(filter(None, map(shutil.which, names)), None)

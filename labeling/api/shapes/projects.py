@@ -8,6 +8,7 @@ from labeling.api.shapes.base import Fields, Known
 from labeling.api.shapes.queues import QueueCounts, QueueSummary
 from labeling.licenses import LICENSES
 from labeling.models import Role
+from labeling.services.projects import MAX_DESCRIPTION
 
 
 class Credentials(Fields):
@@ -51,14 +52,14 @@ _LICENSE = f"Of the data: {', '.join(LICENSES)}, the address where another one c
 class NewProject(Fields):
     name = serializers.CharField(max_length=1000)
     slug = serializers.CharField(required=False, allow_blank=True, max_length=1000)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
     guidelines = serializers.CharField(required=False, allow_blank=True, trim_whitespace=False, help_text="Markdown.")
     license = serializers.CharField(required=False, allow_blank=True, max_length=1000, help_text=_LICENSE)
 
 
 class ProjectChange(Fields):
     name = serializers.CharField(required=False, max_length=1000)
-    description = serializers.CharField(required=False, allow_blank=True, max_length=10_000)
+    description = serializers.CharField(required=False, allow_blank=True, max_length=MAX_DESCRIPTION)
     license = serializers.CharField(required=False, allow_blank=True, max_length=1000, help_text=_LICENSE)
 
 

@@ -245,6 +245,8 @@ def test_what_somebody_holds_is_taken_back(alice: User, ann: User, project: Proj
 def test_settings_are_filled_in_and_saved(alice: User, project: Project) -> None:
     page = browser(alice).get("/projects/haiku/settings/").content.decode()
     assert "Poems of three lines</textarea>" in page
+    # What it was filled with goes along, so that a save changes only what was changed here.
+    assert set(re.findall(r'type="hidden" name="initial-(\w+)"', page)) == set(ProjectSettingsForm.filled(project))
     sent = {"name": "Poems", "description": "Short", "license": "other", "license_url": "https://example.org/terms"}
     answer = browser(alice).post("/projects/haiku/settings/", shown_before(project) | sent)
     assert (answer.status_code, answer["Location"]) == (302, "/projects/haiku/settings/")
