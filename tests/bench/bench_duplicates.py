@@ -181,6 +181,8 @@ def main() -> None:
     parser.add_argument("--copies", type=int, default=2000)
     parser.add_argument("--least", type=int, default=80, choices=(90, 80, 70), help="percent of likeness")
     options = parser.parse_args()
+    if min(options.prompts, options.compared) < 2 * options.copies:
+        parser.error("at least twice as many texts as copies: each is made of another")
     with throwaway():
         import django
 

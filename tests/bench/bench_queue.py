@@ -339,7 +339,9 @@ class Bench:
             people = _people(queue)
             self.run(f"{self.tasks:,} tasks", queue, people[8:])
             Membership.objects.filter(project=queue.project_id).update(skills={"medicine": 3, "law": 2})
-            Queue.objects.filter(pk=queue.pk).update(skills={"medicine": 2, "law": 1}, most_per_day=1_000_000)
+            Queue.objects.filter(pk=queue.pk).update(skills={"medicine": 2, "law": 1})
+            self.run("with skills", queue, people[8:])
+            Queue.objects.filter(pk=queue.pk).update(most_per_day=1_000_000)
             self.run("with skills and a cap", queue, people[8:])
             Queue.objects.filter(pk=queue.pk).update(skills={}, most_per_day=None)
             # Nothing that they could take is left before those that they have answered.

@@ -8,17 +8,19 @@ from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import subprocess
 import sys
 import time
 from collections import Counter
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
 from typing import Any
 
 from annotate.environment import ROOT
 from tests.hammer.annotators import Journal, Orders
 from tests.hammer.chaos import Chaos, faults
-from tests.hammer.platform import PATIENCE, Platform, running
+from tests.hammer.platform import PATIENCE, PROGRAMS, Platform, running
 
 
 @dataclass
@@ -266,7 +268,19 @@ def hammer(options: Options) -> list[str]:
         if deadlocks:
             say(f"{deadlocks} deadlocks, each an answer with 500 that was sent again")
         say(f"{sum(journal.counts.values()) + sum(rest.counts.values()):,} calls, {len(wrong)} things wrong")
+        if wrong:
+            say(f"what the programs wrote lies in {_kept(platform)}")
     return wrong
+
+
+def _kept(platform: Platform) -> Path:
+    """Copies the logs to where they outlive the platform: what is wrong is explained by what stands before it."""
+    folder = ROOT / "build" / "hammer"
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    for name in PROGRAMS:
+        shutil.copy(platform.log(name), folder)
+    return folder
 
 
 def files_by_state(chaos: Chaos) -> Counter[str]:
