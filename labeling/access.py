@@ -123,7 +123,7 @@ def get_project(user: Person, slug: str, *, least: Role = Role.ANNOTATOR) -> Pro
 
 def get_queue(user: Person, queue_id: int, *, least: Role = Role.ANNOTATOR) -> Queue:
     """The queue, if the person has at least the role `least` in its project. Raises NotFound or NotAllowed."""
-    found = _QUEUE.first(queue=queue_id, person=user.pk) if queue_id < 2**63 else None
+    found = _QUEUE.first(queue=queue_id, person=user.pk) if 0 <= queue_id < 2**63 else None
     if found is None:
         raise NotFound("There is no such queue.")
     queue, queue.project, queue.form, role = found
@@ -133,7 +133,7 @@ def get_queue(user: Person, queue_id: int, *, least: Role = Role.ANNOTATOR) -> Q
 
 def get_held_slot(user: Person, slot_id: int) -> Slot:
     """A slot to write to, for members of its project. Whether they still hold it is for the lease to say."""
-    found = _SLOT.first(slot=slot_id, person=user.pk) if slot_id < 2**63 else None
+    found = _SLOT.first(slot=slot_id, person=user.pk) if 0 <= slot_id < 2**63 else None
     if found is None:
         raise NotFound("There is no such slot.")
     slot, slot.queue, slot.queue.project, slot.form, slot.guidelines, role = found

@@ -12,7 +12,7 @@ from celery.signals import worker_shutting_down
 from django.conf import settings
 
 from labeling.exports.services import releases
-from labeling.services import claims, deliveries, duplicates, imports, seats
+from labeling.services import abandoned, claims, deliveries, duplicates, imports, seats
 from workers.schedule import TICK_SECONDS
 from workers.services import generations, planning
 
@@ -46,6 +46,7 @@ def tick() -> None:
     duplicates.reclaim()
     releases.reclaim()
     deliveries.reclaim()
+    abandoned.reclaim()
     for group in generations.groups_waiting():
         _ring(generate, queue_of(group), group)
     for is_waiting, job in (

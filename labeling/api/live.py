@@ -69,8 +69,12 @@ class QueueForecast(Fields):
     """What is left, and how long that takes; null where there is no pace to go by, or no price."""
 
     left = serializers.IntegerField(help_text="Seats that are open or held.")
-    hours = serializers.FloatField(allow_null=True, help_text="At the pace of the last hour.")
-    days = serializers.FloatField(allow_null=True, help_text="At the pace of the seven days before today.")
+    hours = serializers.FloatField(
+        allow_null=True, help_text="At the pace of the last hour; where all of it was in its last quarter, of that."
+    )
+    days = serializers.FloatField(
+        allow_null=True, help_text="At the pace of the seven days before today, or of those since the first answer."
+    )
     cost = serializers.DecimalField(
         allow_null=True, max_digits=30, decimal_places=4, help_text="Of all seats; for managers."
     )
@@ -79,7 +83,9 @@ class QueueForecast(Fields):
 
 
 class QueueLive(Fields):
-    """What is held or waits for somebody is told of at most 200 slots, those whose lease ends first in front."""
+    """What is held (`?held=` is the page of it) or waits for somebody is told of at most 200 slots: what is in hand
+    before what is kept for after it, and whose lease ends first in front.
+    """
 
     queue = serializers.IntegerField()
     state = Known(QueueState.values)
@@ -93,12 +99,19 @@ class QueueLive(Fields):
     forecast = QueueForecast()
 
 
+class LiveQuery(Fields):
+    held = serializers.IntegerField(
+        required=False, default=1, min_value=1, max_value=100_000, help_text="The page of what people hold, from 1 on."
+    )
+
+
 class LiveQueue(ApiView):
-    @describe({200: QueueLive}, operation_id="get_queue_live")
+    @describe({200: QueueLive}, errors=(400,), query=LiveQuery, operation_id="get_queue_live")
     def get(self, request: Request, queue_id: int) -> Response:
         """Who holds what, how fast it goes, what is left and when it ends, at this moment."""
         user = person(request)
         queue = access.get_queue(user, queue_id, least=Role.REVIEWER)
+        page_of_held = query(request, LiveQuery)["held"]
         counts = queue_reads.counts([queue])[queue.pk]
         pace, days = reads.pace(queue), reads.days(queue)
         shown: dict[str, Any] = QueueLive(
@@ -108,7 +121,7 @@ class LiveQueue(ApiView):
                 "gives_out": slots.gives_out(queue),
                 "tasks": {state: reads.tasks_by_state(queue)[state] for state in TaskState.values},
                 "slots": counts.slots,
-                "held": reads.leases(queue),
+                "held": reads.leases(queue, page=page_of_held),
                 "handed": reads.handed(queue),
                 "pace": pace,
                 "days": days.bars,

@@ -40,8 +40,11 @@ class Queues(ApiView):
 class QueueDetail(ApiView):
     @describe({200: shapes.QueueDetail}, operation_id="get_queue")
     def get(self, request: Request, queue_id: int) -> Response:
-        """A queue with its form and counts."""
-        return Response(_detail(access.get_queue(person(request), queue_id)))
+        """A queue with its form and counts. Only its managers see whom it names, its price and its rules for skips."""
+        user = person(request)
+        queue = access.get_queue(user, queue_id)
+        manages = access.role_in(user, queue.project) == Role.MANAGER
+        return Response(_detail(queue) | ({} if manages else shapes.FOR_MANAGERS))
 
     @describe({200: shapes.QueueDetail}, request=shapes.QueueChange, operation_id="change_queue")
     def patch(self, request: Request, queue_id: int) -> Response:

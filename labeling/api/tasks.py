@@ -49,13 +49,14 @@ class Hand(ApiView):
 
 
 class Move(ApiView):
-    @describe({200: shapes.TaskMoved}, request=shapes.TaskMoving, operation_id="move_task")
+    @describe({200: shapes.TaskMoved}, request=shapes.TaskMoving, errors=(409,), operation_id="move_task")
     def post(self, request: Request, task_id: int) -> Response:
-        """Retires a task and opens one for its prompt in another queue of the project."""
+        """Retires a task and sees that its prompt has one in another queue of the project, opened again if need be."""
         user = person(request)
         task = access.get_task(user, task_id)
         queue = access.get_queue(user, body(request, shapes.TaskMoving, strict=True)["queue"])
-        return Response(shapes.TaskMoved({"opened": tasks.move(task, to=queue, by=user)}).data)
+        moved = tasks.move(task, to=queue, by=user)
+        return Response(shapes.TaskMoved({"opened": int(moved.opened), "task": moved.task.pk}).data)
 
 
 class FreeSlot(ApiView):

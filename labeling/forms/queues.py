@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 from zoneinfo import ZoneInfo, available_timezones
 
 from django import forms
+from django.db.models import Q
 from django.http import QueryDict
 
 from labeling.forms.projects import Skills
@@ -87,6 +88,11 @@ class QueueSettings(forms.Form):
         label="Only tasks in a language that the person reads",
         help_text="By the languages that a member has. A prompt without a language is for everybody.",
     )
+    only_moved = forms.BooleanField(
+        required=False,
+        label="Only tasks that are moved here",
+        help_text="It takes no prompts by itself: rules for skips in other queues, and managers, move tasks to it.",
+    )
     ordering = forms.ChoiceField(
         required=False,
         choices=Ordering.choices,
@@ -130,7 +136,7 @@ class QueueSettings(forms.Form):
 
     GROUPS: ClassVar[Mapping[str, tuple[str, ...]]] = {
         "who": ("open_to", "people", "skills", "by_language"),
-        "order": ("ordering",),
+        "order": ("ordering", "only_moved"),
         "caps": ("most_in_hand", "most_per_day", "most_in_all"),
         "when": ("timezone", "opens_at", "closes_at", "hours_"),
         "skips": ("skip_",),
@@ -170,11 +176,13 @@ class QueueSettings(forms.Form):
             self.initial.update({f"hours_{n}_{part}": row.get(part, "") for part in ("days", "from", "to")})
 
     def _add_skips(self, project: Project) -> None:
-        others = Queue.objects.filter(project=project).exclude(pk=self.queue.pk if self.queue else 0)
+        rules = self.queue.skip_rules if self.queue else {}
+        standing = [rule["queue"] for rule in rules.values() if "queue" in rule]
+        others = Queue.objects.filter(~Q(state=QueueState.CLOSED) | Q(pk__in=standing), project=project)
+        others = others.exclude(pk=self.queue.pk if self.queue else 0)
         choices: list[Any] = [("another_person", "Another person gets it"), ("retire", "Retire it")]
         if elsewhere := [(f"queue:{pk}", name) for pk, name in others.order_by("name").values_list("pk", "name")]:
             choices.append(("Move it to the queue", elsewhere))
-        rules = self.queue.skip_rules if self.queue else {}
         for reason in SkipReason:
             rule = rules.get(reason, {"then": "another_person"})
             self.fields[f"skip_{reason}"] = forms.ChoiceField(required=False, choices=choices, label=reason.label)

@@ -127,7 +127,8 @@ def _check(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def _fault(raw: dict[str, Any], parent: _Message | None) -> str:
-    if parent is None and raw.get("tree_state") in _GIVEN_UP:
+    state = raw.get("tree_state")
+    if parent is None and isinstance(state, str) and state in _GIVEN_UP:
         return "of a tree that was given up"
     if parent is not None and parent.left_out:
         return "below those"

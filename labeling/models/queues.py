@@ -55,6 +55,9 @@ class Queue(models.Model):
     most_in_hand = models.PositiveSmallIntegerField(default=2, help_text="The one in hand and one kept for after it.")
     most_per_day = models.PositiveIntegerField(null=True, blank=True)
     most_in_all = models.PositiveIntegerField(null=True, blank=True)
+    only_moved = models.BooleanField(
+        default=False, db_default=False, help_text="It takes no prompts by itself: tasks are moved to it."
+    )
     # When it gives out work: between two moments, and within opening hours. Empty is always.
     opens_at = models.DateTimeField(null=True, blank=True)
     closes_at = models.DateTimeField(null=True, blank=True)
@@ -268,6 +271,9 @@ class Slot(models.Model):
                 name="slot_reopened",
             ),
             models.Index(fields=["queue", "id"], condition=Q(state="skipped"), name="slot_skipped"),
+            models.Index(
+                fields=["queue", "skip_reason", "id"], condition=Q(state="skipped"), name="slot_skipped_for_a_reason"
+            ),
             models.Index(
                 fields=["queue", "reserved_for"],
                 condition=Q(state="open", reserved_for__isnull=False),

@@ -76,13 +76,15 @@ def _length(time: timedelta) -> str:
     return f"{minutes // 60} h" if minutes < 48 * 60 else f"{minutes // 1440} days"
 
 
-def leases(queue: Queue) -> list[Lease]:
-    """What people hold in a queue, that whose lease ends first in front; SHOWN at most."""
-    now = timezone.now()
-    held = Slot.objects.filter(queue=queue, state=SlotState.LEASED).order_by("lease_expires_at", "pk")
+def leases(queue: Queue, *, page: int = 1) -> list[Lease]:
+    """What people hold in a queue, SHOWN on a page: what they have in hand before what is kept for after it, and of
+    each that whose lease ends first in front.
+    """
+    now, start = timezone.now(), SHOWN * (page - 1)
+    held = Slot.objects.filter(queue=queue, state=SlotState.LEASED).order_by("ahead", "lease_expires_at", "pk")
     return [
         Lease(slot, slot.lease_expires_at - now)
-        for slot in held.select_related("annotator", "task")[:SHOWN]
+        for slot in held.select_related("annotator", "task")[start : start + SHOWN]
         if slot.lease_expires_at is not None
     ]
 
@@ -149,6 +151,16 @@ class Pace:
         """Answers in the last 15 minutes."""
         return sum(one.quarter for one in self.people)
 
+    @property
+    def has_just_begun(self) -> bool:
+        """Whether all of the last hour was answered within the last 15 minutes."""
+        return self.hour == self.quarter > 0
+
+    @property
+    def an_hour(self) -> float:
+        """Answers an hour, by the last hour; where work has just begun, by the last 15 minutes."""
+        return 4.0 * self.quarter if self.has_just_begun else float(self.hour)
+
 
 def pace(queue: Queue) -> Pace:
     """How fast people answer in a queue now."""
@@ -196,8 +208,12 @@ class Days:
 
     @property
     def usual(self) -> float:
-        """Answers a day on average, over the week before today: 0 where nobody answered."""
-        week = self.bars[-8:-1]
+        """Answers a day on average, over the week before today, or over the days since the first answer where these are
+        fewer: 0 where nobody answered.
+        """
+        before = self.bars[:-1]
+        first = next((place for place, bar in enumerate(before) if bar.answers), len(before))
+        week = before[max(first, len(before) - 7) :]
         return sum(bar.answers for bar in week) / len(week) if week else 0.0
 
     @property
@@ -241,8 +257,8 @@ def tasks_by_state(queue: Queue) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Forecast:
-    """When a queue ends and what it costs. `hours` at the pace of the last hour, `days` at that of the last week; none
-    where there is no pace to go by.
+    """When a queue ends and what it costs. `hours` at the pace of now (`Pace.an_hour`), `days` at that of the last
+    week; none where there is no pace to go by.
     """
 
     left: int
@@ -254,7 +270,7 @@ class Forecast:
 
     @property
     def hours_in_words(self) -> str:
-        """How long it goes on at the pace of the last hour."""
+        """How long it goes on at the pace of now."""
         if self.hours is None:
             return ""
         if self.hours < 1:
@@ -271,7 +287,7 @@ class Forecast:
 
     @property
     def ends_at(self) -> datetime | None:
-        """When it would be over if the last hour went on without a break; none where that is years away."""
+        """When it would be over if it went on as now without a break; none where that is years away."""
         if self.hours is None or self.hours > 24 * 365 * 5:
             return None
         return timezone.now() + timedelta(hours=self.hours)
@@ -282,7 +298,7 @@ def forecast(queue: Queue, numbers: QueueCounts, now: Pace, week: Days) -> Forec
     left = numbers.slots[SlotState.OPEN] + numbers.slots[SlotState.LEASED]
     return Forecast(
         left=left,
-        hours=left / now.hour if now.hour else None,
+        hours=left / now.an_hour if now.an_hour else None,
         days=left / week.usual if week.usual else None,
         cost=None if queue.price is None else queue.price * numbers.seats,
         cost_so_far=None if queue.price is None else queue.price * numbers.answered,

@@ -10,7 +10,7 @@ def settings_in_words(queue: Queue) -> dict[str, str]:
     """Each group of settings on one line. Moments are not among them: they are for the reader's own zone."""
     return {
         "who": _who(queue),
-        "order": Ordering(queue.ordering).label,
+        "order": Ordering(queue.ordering).label + (", only what is moved here" if queue.only_moved else ""),
         "caps": _caps(queue),
         "when": hours_in_words(queue.hours),
         "skips": _skips(queue),

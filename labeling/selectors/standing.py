@@ -205,9 +205,11 @@ def _unread(queue: Queue, user: User) -> Standing | None:
     read = Membership.objects.filter(project=queue.project_id, user=user).values_list("languages", flat=True).first()
     if read is None:
         return None
+    known = {tag.lower() for tag in read}
     with connection.cursor() as cursor:
         cursor.execute(_LANGUAGES_LEFT, {"queue": queue.pk, "user": user.pk, "scan": _SCAN})
-        left = [tag for tag, _ in cursor.fetchall() if tag and tag not in read and tag.split("-")[0] not in read]
+        tags = [tag for tag, _ in cursor.fetchall()]
+    left = [tag for tag in tags if tag and not {tag.lower(), tag.lower().split("-")[0]} & known]
     if not left:
         return None
     told = "You read " + (", ".join(map(language_name, read)) if read else "none that a manager has noted")

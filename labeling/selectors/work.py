@@ -11,6 +11,7 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
+from labeling.conditions import LANGUAGES, WANTED, reads
 from labeling.models import Project, Queue, QueueState, Role, Slot, SlotState, User
 from labeling.selectors import counts as kept_counts
 from labeling.selectors.counts import Finished
@@ -22,18 +23,17 @@ SCAN = 2000
 
 # Seats that `take_next` could give: open ones, and leases of others that ran out. A person meets a task once, so
 # seats are counted by task. `seen` says whether there was an end.
-_LOOK = """
+_LOOK = f"""
 SELECT asked.id, looked.seen, looked.fresh
 FROM (
-    SELECT q.id, CASE WHEN q.by_language THEN m.languages END AS languages
+    SELECT q.id, {LANGUAGES} AS languages
     FROM labeling_queue q
     LEFT JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = %(user)s
     WHERE q.id = ANY(%(queues)s)
 ) asked CROSS JOIN LATERAL (
     SELECT count(*) AS seen, count(DISTINCT task_id) FILTER (WHERE
         (reserved_for_id IS NULL OR reserved_for_id = %(user)s)
-        AND (asked.languages IS NULL OR language = '' OR language = ANY(asked.languages)
-             OR split_part(language, '-', 1) = ANY(asked.languages))
+        AND {reads("language", "asked.languages")}
         AND NOT EXISTS (
             SELECT 1 FROM labeling_slot mine WHERE mine.task_id = offered.task_id AND mine.annotator_id + 0 = %(user)s
         )
@@ -42,12 +42,13 @@ FROM (
         (SELECT task_id, language, reserved_for_id FROM labeling_slot
          WHERE queue_id = asked.id AND state = 'open' ORDER BY place LIMIT %(scan)s)
         UNION ALL
-        (SELECT task_id, language, reserved_for_id FROM labeling_slot
+        (SELECT task_id, language, reserved_for_id FROM labeling_slot s
          WHERE queue_id = asked.id AND state = 'leased' AND lease_expires_at < now() AND annotator_id <> %(user)s
+           AND {WANTED}
          LIMIT %(scan)s)
     ) offered
 ) looked
-"""
+"""  # noqa: S608 - our own constants
 _RESERVED = """
 SELECT queue_id, count(*) FROM labeling_slot
 WHERE state = 'open' AND reserved_for_id IS NOT NULL AND reserved_for_id <> %(user)s AND queue_id = ANY(%(queues)s)

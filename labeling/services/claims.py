@@ -8,6 +8,7 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
+from labeling.conditions import LANGUAGES, WANTED, reads
 from labeling.models import Queue, Slot, User
 from labeling.prepared import Statement
 from labeling.services import locks
@@ -41,13 +42,12 @@ OPENINGS_KEPT = timedelta(days=31)
 _MET = """
     SELECT 1 FROM labeling_slot mine WHERE mine.task_id = s.task_id AND mine.annotator_id + 0 = %(annotator)s OFFSET 0
 """
-_READS = """
-    ((SELECT languages FROM who) IS NULL OR s.language = ''
-     OR s.language = ANY((SELECT languages FROM who)::varchar[])
-     OR split_part(s.language, '-', 1) = ANY((SELECT languages FROM who)::varchar[]))
-"""
-_FITS = f"s.reserved_for_id IS NULL AND {_READS} AND NOT EXISTS ({_MET})"
-_MAY_TAKE = """
+_FITS = f"""s.reserved_for_id IS NULL
+    AND {reads("s.language", "(SELECT languages FROM who)::varchar[]")} AND NOT EXISTS ({_MET})"""  # noqa: S608 - our own constants
+_HELD = """(SELECT count(*) FROM labeling_slot h
+         WHERE h.queue_id = q.id AND h.annotator_id = %(annotator)s AND h.state = 'leased')"""
+# Of a queue `q` and the person's membership `m`.
+_MAY_TAKE = f"""
     EXISTS (
         SELECT 1 FROM labeling_user u
         WHERE u.id = %(annotator)s AND u.is_active AND (u.is_superuser OR m.id IS NOT NULL))
@@ -59,13 +59,29 @@ _MAY_TAKE = """
     AND (q.most_in_all IS NULL OR q.most_in_all > (
         SELECT COALESCE(sum(c.submitted), 0) FROM labeling_person_count c
         WHERE c.queue_id = q.id AND c.annotator_id = %(annotator)s
-    ) + (SELECT count(*) FROM labeling_slot h
-         WHERE h.queue_id = q.id AND h.annotator_id = %(annotator)s AND h.state = 'leased'))
+    ) + {_HELD})
     AND (q.most_per_day IS NULL OR q.most_per_day > (
         SELECT COALESCE(sum(c.submitted), 0) FROM labeling_person_count c
         WHERE c.queue_id = q.id AND c.annotator_id = %(annotator)s AND c.day = (%(now)s AT TIME ZONE 'UTC')::date
-    ) + (SELECT count(*) FROM labeling_slot h
-         WHERE h.queue_id = q.id AND h.annotator_id = %(annotator)s AND h.state = 'leased'))
+    ) + {_HELD})
+"""  # noqa: S608 - our own constant
+# Whether a seat `slot` that was kept for after the one in hand may come into the hand: it is still asked for, and the
+# person may still take it, by the same rules as any other. What they have begun they may finish in any case.
+STAYS = f"""
+    EXISTS (SELECT 1 FROM labeling_draft d WHERE d.slot_id = slot.id AND d.annotator_id = %(annotator)s)
+    OR EXISTS (SELECT 1 FROM labeling_annotation a WHERE a.slot_id = slot.id)
+    OR EXISTS (
+        SELECT 1 FROM labeling_queue q
+        LEFT JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = %(annotator)s
+        JOIN labeling_task t ON t.id = slot.task_id AND t.state <> 'retired'
+        WHERE q.id = slot.queue_id AND {_MAY_TAKE.replace(_HELD, f"{_HELD} - 1")}
+          AND {reads("slot.language", LANGUAGES)}
+          AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = t.id AND a.state <> 'skipped') <= t.overlap)
+"""  # noqa: S608 - our own constants
+# Whether a seat that the person was handed waits for them: it comes before what was kept.
+HANDED = """
+    EXISTS (SELECT 1 FROM labeling_slot s
+            WHERE s.queue_id = slot.queue_id AND s.reserved_for_id = %(annotator)s AND s.state = 'open')
 """
 # Everything before it is over: whatever is not seen now comes in transactions with this number or a higher one.
 _HORIZON = "pg_snapshot_xmin(pg_current_snapshot())::text::bigint"
@@ -104,7 +120,7 @@ def written(*, at_once: bool = False, few: int = 500, near: int = 50, worth: int
     return f"""
 WITH who AS MATERIALIZED (
     SELECT q.id, q.project_id, q.form_id, q.lease_minutes, q.ordering,
-           CASE WHEN q.by_language THEN m.languages END AS languages,
+           {LANGUAGES} AS languages,
            (SELECT g.id FROM labeling_guidelinesversion g WHERE g.project_id = q.project_id
             ORDER BY g.number DESC LIMIT 1) AS guidelines_id
     FROM labeling_queue q
@@ -153,9 +169,7 @@ WITH who AS MATERIALIZED (
     SELECT s.id, s.task_id, s.annotator_id FROM labeling_slot s
     WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'leased' AND s.lease_expires_at < %(now)s
       AND NOT EXISTS (SELECT 1 FROM handed) AND {_FITS}
-      -- A seat that is one too many since the overlap was lowered is its holder's to finish, and nobody else's.
-      AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
-          <= (SELECT overlap FROM labeling_task t WHERE t.id = s.task_id AND t.state <> 'retired')
+      AND {WANTED}
     ORDER BY s.lease_expires_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 ), again AS MATERIALIZED (
     -- What opened before the bookmark. `+ 0` keeps it off the index of places, along which it would walk past all that

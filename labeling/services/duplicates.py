@@ -104,10 +104,13 @@ def thin(group: DuplicateGroup, *, retire: Sequence[int] | None = None, by: User
     """Retires the tasks of some prompts of a group, by their numbers; without numbers of all but its first prompt.
 
     Answers stay, and the rest of the group is judged to stay. Of very many only a part is done at once: returns how
-    many tasks are left, for which it is to be called again. Raises Invalid for prompts of another group.
+    many tasks are left, for which it is to be called again. Raises Invalid for prompts of another group, Conflict
+    where somebody has judged it meanwhile.
     """
     with transaction.atomic():
         group = DuplicateGroup.objects.select_for_update(no_key=True).select_related("project").get(pk=group.pk)
+        if group.state != GroupState.OPEN:
+            raise Conflict("Somebody has judged this group already. Look at it again.")
         members = DuplicateMember.objects.filter(group=group).order_by("prompt")
         if retire is None:
             chosen = members.exclude(prompt__in=members.values("prompt")[:1])

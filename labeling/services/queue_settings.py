@@ -164,6 +164,7 @@ SETTINGS: dict[str, _Clean] = {
     "open_to": _choice(OpenTo.values),
     "skills": clean_skills,
     "by_language": _yes_or_no,
+    "only_moved": _yes_or_no,
     "most_in_hand": _number(1, 2),
     "most_per_day": _cap,
     "most_in_all": _cap,

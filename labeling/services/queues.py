@@ -80,7 +80,7 @@ def create(
                     name=name,
                     candidates_min=low,
                     candidates_max=high,
-                    opening_from=0,
+                    opening_from=None if cleaned.get("only_moved") else 0,
                     **cleaned,
                 )
         except IntegrityError as error:
@@ -128,7 +128,7 @@ def _change(
     queue = (
         Queue.objects.select_for_update(of=("self",), no_key=True).select_related("project", "form").get(pk=queue.pk)
     )
-    _check_skip_queues(queue.project, settings)
+    _check_skip_queues(queue.project, settings, of=queue)
     watched = (*queue_settings.SETTINGS, "candidates_min", "candidates_max")
     before = {f: getattr(queue, f) for f in watched}
     for setting, value in settings.items():
@@ -148,7 +148,9 @@ def _change(
     if "overlap" in changed:
         queue.following_overlap = True
     reopened = before["state"] == QueueState.CLOSED and "state" in changed
-    if reopened or {"candidates_min", "candidates_max"} & set(changed):
+    if queue.only_moved:
+        queue.opening_from = None
+    elif reopened or {"candidates_min", "candidates_max", "only_moved"} & set(changed):
         queue.opening_from = 0
     queue.save(update_fields=[*changed, "form", "following_from", "following_overlap", "opening_from"])
     said = {**({"form": numbers} if numbers else {}), **({"people": named} if named else {}), **changed}
@@ -174,14 +176,24 @@ def _name_people(queue: Queue, people: Iterable[User]) -> list[list[int]]:
     return [before, ids]
 
 
-def _check_skip_queues(project: Project, settings: dict[str, Any]) -> None:
-    wanted = {rule["queue"]: reason for reason, rule in settings.get("skip_rules", {}).items() if "queue" in rule}
-    known = set(Queue.objects.filter(project=project, pk__in=wanted).values_list("pk", flat=True))
+def _check_skip_queues(project: Project, settings: dict[str, Any], *, of: Queue | None = None) -> None:
+    """What is skipped can go to another queue of the project that is not closed. A rule that stands may stay."""
+    standing = of.skip_rules if of else {}
+    wanted = {
+        rule["queue"]: reason
+        for reason, rule in settings.get("skip_rules", {}).items()
+        if "queue" in rule and rule != standing.get(reason)
+    }
+    others = Queue.objects.filter(project=project, pk__in=wanted).exclude(state=QueueState.CLOSED)
+    others = others.exclude(pk=of.pk) if of else others
+    known = set(others.values_list("pk", flat=True))
     for pk, reason in wanted.items():
         if pk not in known:
             raise Invalid(
                 "The queue's settings do not fit.",
-                errors=[Fault(f"skip_rules.{reason}.queue", "There is no such queue in this project.")],
+                errors=[
+                    Fault(f"skip_rules.{reason}.queue", "Choose another queue of this project that is not closed.")
+                ],
             )
 
 

@@ -33,7 +33,7 @@ _OPEN_TASKS = f"""
 WITH ready AS (
     SELECT q.id AS queue_id, q.overlap, q.candidates_max, p.id AS prompt_id
     FROM labeling_queue q JOIN labeling_prompt p ON p.project_id = q.project_id
-    WHERE q.project_id = %(project)s AND q.state <> 'closed'
+    WHERE q.project_id = %(project)s AND q.state <> 'closed' AND (%(moved)s OR NOT q.only_moved)
       AND (%(queue)s::bigint IS NULL OR q.id = %(queue)s)
       AND p.id = ANY(%(prompts)s)
       AND (q.candidates_max = 0 OR (p.candidates_awaited = 0 AND p.candidates_count >= q.candidates_min))
@@ -194,8 +194,10 @@ WITH opened AS (
 """  # noqa: S608 - our own constants
 
 
-def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequence[int]) -> int:
+def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequence[int], moved: bool = False) -> int:
     """Makes the tasks and seats that are missing for those of the prompts that are ready. Returns how many tasks.
+
+    A queue that takes only what is moved to it gets none unless they are `moved`.
 
     Call it in the transaction that made the prompts ready, with the project's queues held or shared
     (labeling.services.locks) from its beginning. It leaves no Event: the deed is the caller's.
@@ -203,7 +205,12 @@ def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequ
     with connection.cursor() as cursor:
         cursor.execute(
             _OPEN_TASKS,
-            {"project": project.pk, "queue": queue.pk if queue else None, "prompts": list(prompt_ids)},
+            {
+                "project": project.pk,
+                "queue": queue.pk if queue else None,
+                "prompts": list(prompt_ids),
+                "moved": moved,
+            },
         )
         row = cursor.fetchone()
     return int(row[0]) if row else 0
@@ -288,7 +295,7 @@ def _step(queue_id: int) -> bool:
 def _open_step(queue: Queue, start: int) -> None:
     found = Prompt.objects.filter(project=queue.project_id, pk__gte=start).order_by("pk")
     prompt_ids = list(found.values_list("pk", flat=True)[:STEP])
-    if queue.state != QueueState.CLOSED:
+    if queue.state != QueueState.CLOSED and not queue.only_moved:
         open_tasks(queue.project, queue=queue, prompt_ids=prompt_ids)
     queue.opening_from = prompt_ids[-1] + 1 if len(prompt_ids) == STEP else None
     queue.save(update_fields=["opening_from"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import uuid
 from typing import Any
 
@@ -27,12 +28,13 @@ def skip(slot: Slot, *, lease: str | uuid.UUID, reason: str, comment: Any = "", 
     comment = comment or ""
     if not isinstance(comment, str) or len(comment) > 5000 or unfit_text(comment):
         raise Invalid("The comment is not usable.", errors=[Fault("comment", "Give text of at most 5000 characters.")])
-    stood = Slot.objects.select_related("queue").filter(pk=slot.pk).first()
+    stood = Slot.objects.select_related("queue", "task").filter(pk=slot.pk).first()
     rule = stood.queue.skip_rules.get(reason) if stood is not None else None
     if stood is not None and rule:
         # The rule may close the task, and open one elsewhere: what that locks comes before the slot.
         locks.share_queues(stood.queue.project_id)
-        seats.hold([stood.task_id])
+        target = _target(rule, stood)
+        seats.hold([stood.task_id, *(tasks.other_task_ids(stood.task, target) if target else [])])
     slot = slots.locked(slot, lease, by=by)
     if slot.state == SlotState.SKIPPED:
         return slot
@@ -64,10 +66,12 @@ def _open_fresh_seat(slot: Slot) -> None:
             f"""
             INSERT INTO labeling_slot (queue_id, task_id, seat, priority, language, place, reopened_xid,
                                        candidate_order, state, skip_reason, skip_comment)
-            SELECT s.queue_id, s.task_id, s.seat, s.priority, s.language, s.place, {claims.THIS_XID},
+            SELECT s.queue_id, s.task_id, s.seat, s.priority, s.language,
+                   labeling_place(q.ordering, s.priority, s.task_id, s.seat, true), {claims.THIS_XID},
                    COALESCE((SELECT array_agg(c ORDER BY random()) FROM unnest(t.candidate_ids) c), '{{}}'),
                    'open', '', ''
-            FROM labeling_slot s JOIN labeling_task t ON t.id = s.task_id WHERE s.id = %s
+            FROM labeling_slot s JOIN labeling_task t ON t.id = s.task_id JOIN labeling_queue q ON q.id = t.queue_id
+            WHERE s.id = %s
             """,  # noqa: S608 - our own constant
             [slot.pk],
         )
@@ -79,8 +83,15 @@ def _apply(rule: dict[str, Any], slot: Slot) -> None:
     if same.count() < rule["after"]:
         return
     words = f"skipped {rule['after']} times: {SkipReason(slot.skip_reason).label}"
-    target = Queue.objects.filter(pk=rule.get("queue") or 0, project=slot.queue.project_id).first()
-    if rule["then"] == "queue" and target is not None:
-        tasks.move(slot.task, to=target, by=None, reason=words)
-    elif rule["then"] == "retire":
+    target = _target(rule, slot)
+    if rule["then"] == "retire":
         tasks.retire(slot.task, by=None, reason=words)
+    elif target is not None:
+        # Where it cannot go there, because the queue was closed since or shows more responses, it stays where it is.
+        with contextlib.suppress(Conflict, Invalid), transaction.atomic():
+            tasks.move(slot.task, to=target, by=None, reason=words)
+
+
+def _target(rule: dict[str, Any], slot: Slot) -> Queue | None:
+    """The queue that a rule moves tasks to."""
+    return Queue.objects.filter(pk=rule.get("queue") or 0, project=slot.queue.project_id).first()

@@ -31,9 +31,14 @@ from labeling.prepared import Statement
 from labeling.services import claims, events, locks
 from labeling.services.queue_settings import is_within_hours
 
+# In the order in which all lock several. Of what was kept: whether it may still come up, and what comes before it.
 _MINE = Statement(
-    "SELECT {slot} FROM labeling_slot slot WHERE slot.queue_id = %(queue)s AND slot.annotator_id = %(annotator)s"
-    " AND slot.state = 'leased' ORDER BY slot.id FOR NO KEY UPDATE",  # in the order in which all lock several
+    f"""
+    SELECT {{slot}}, CASE WHEN slot.ahead THEN {claims.STAYS} END, CASE WHEN slot.ahead THEN {claims.HANDED} END
+    FROM labeling_slot slot
+    WHERE slot.queue_id = %(queue)s AND slot.annotator_id = %(annotator)s AND slot.state = 'leased'
+    ORDER BY slot.id FOR NO KEY UPDATE OF slot
+    """,  # noqa: S608 - our own constants
     slot=Slot,
 )
 _LOCKED = Statement(
@@ -52,6 +57,11 @@ _LOCKED = Statement(
     form=FormVersion,
     guidelines=GuidelinesVersion,
 )
+# Where a seat stands that is given back: others may have begun its task since it was taken.
+_PLACE = """
+labeling_place((SELECT ordering FROM labeling_queue q WHERE q.id = labeling_slot.queue_id), priority, task_id, seat,
+    EXISTS (SELECT 1 FROM labeling_slot other WHERE other.task_id = labeling_slot.task_id AND other.state <> 'open'))
+"""
 _SETTLE = Statement("SELECT labeling_settle(%(task)s)")
 
 
@@ -102,10 +112,21 @@ def _taken_at_once(queue: Queue, *, by: User) -> Slot | None:
 @transaction.atomic
 def _taken_in_turn(queue: Queue, *, by: User) -> Slot | None:
     locks.take_turn(queue.pk, by.pk)
-    mine = {slot.ahead: slot for (slot,) in _MINE.all(queue=queue.pk, annotator=by.pk)}
-    for slot in mine.values():
+    mine, stays, handed = {}, True, False
+    for slot, *told in _MINE.all(queue=queue.pk, annotator=by.pk, now=timezone.now()):
         slot.queue = queue
-    return _renewed(queue, mine) or _brought_up(queue, mine, by=by) or _lease_next(queue, by=by)
+        mine[slot.ahead] = slot
+        if slot.ahead:
+            stays, handed = told
+    if in_hand := _renewed(queue, mine):
+        return in_hand
+    kept = mine.get(True)
+    if kept is not None and not stays:
+        release(kept, by=by)
+        kept = None
+    if kept is None or handed:
+        return _lease_next(queue, by=by) or _brought_up(queue, kept, by=by)
+    return _brought_up(queue, kept, by=by)
 
 
 @transaction.atomic
@@ -151,9 +172,8 @@ def _renew_ahead(queue: Queue, *, by: User) -> Slot | None:
     return slot
 
 
-def _brought_up(queue: Queue, mine: dict[bool, Slot], *, by: User) -> Slot | None:
+def _brought_up(queue: Queue, slot: Slot | None, *, by: User) -> Slot | None:
     """What was kept for after the slot in hand is in hand now. A paused queue gives out nothing new."""
-    slot = mine.get(True)
     if slot is None or not gives_out(queue):
         return None
     slot.ahead, slot.leased_at = False, timezone.now()
@@ -259,10 +279,11 @@ def settle_task(task_id: int) -> None:
 
 
 @transaction.atomic
-def release(slot: Slot, *, by: User) -> Slot:
+def release(slot: Slot, *, by: User | None) -> Slot:
     """Gives a held slot back to its queue. Drafts stay. Raises Conflict when nobody holds it.
 
-    Where the overlap was lowered meanwhile and the task has enough seats without it, the seat is closed.
+    Where the overlap was lowered meanwhile and the task has enough seats without it, the seat is closed. `by` is None
+    where nobody did it.
     """
     slot = Slot.objects.select_for_update(of=("self",), no_key=True).select_related("queue__project").get(pk=slot.pk)
     if slot.state != SlotState.LEASED:
@@ -281,7 +302,7 @@ def release(slot: Slot, *, by: User) -> Slot:
         slot.ahead = False
         slot.form = slot.guidelines = None
         slot.save()
-        Slot.objects.filter(pk=slot.pk).update(reopened_xid=RawSQL(claims.THIS_XID, []))  # noqa: S611 - our own
+        Slot.objects.filter(pk=slot.pk).update(reopened_xid=RawSQL(claims.THIS_XID, []), place=RawSQL(_PLACE, []))  # noqa: S611 - our own
     # Its holder has not met the task any more: the other seats are theirs to take again.
     if holder is not None:
         claims.announce(slot.task_id, annotator_id=holder)

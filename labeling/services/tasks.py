@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models.expressions import RawSQL
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import Membership, Queue, Slot, SlotState, Task, TaskState, User
+from labeling.models import Membership, Queue, QueueState, Slot, SlotState, Task, TaskState, User
 from labeling.services import claims, events, locks, seats, slots
 
 
@@ -35,15 +36,18 @@ def retire(task: Task, *, by: User | None, reason: str = "") -> Task:
 
 
 @transaction.atomic
-def reopen(task: Task, *, by: User) -> Task:
-    """Brings a retired task back, with the seats it lacks; of one that is done it asks for one answer more."""
+def reopen(task: Task, *, by: User | None) -> Task:
+    """Brings a retired task back, with the seats it lacks; of one that lacks none it asks for one answer more.
+
+    `by` is None where a rule did it.
+    """
     task = _locked(task)
     if task.state == TaskState.OPEN:
         raise Conflict("This task is open.")
-    if task.state == TaskState.DONE:
-        task.overlap += 1
-    else:
-        task.overlap = max(task.overlap, task.queue.overlap)  # it may have been raised meanwhile
+    # The overlap of the queue may have been raised meanwhile; or lowered, and then there are more answers than that.
+    taken = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
+    least = task.queue.overlap if task.state == TaskState.RETIRED else 0
+    task.overlap = max(task.overlap, least, taken + 1)
     task.state = TaskState.OPEN
     task.save(update_fields=["state", "overlap"])
     seats.add_seats([task.pk])
@@ -69,15 +73,16 @@ def hand(task: Task, *, to: User, by: User) -> Slot:
     slot = free.filter(reserved_for=None).first() or free.first()
     if slot is None:
         raise Conflict("No seat of this task is free. Release one, or ask for one answer more.")
-    slot.reserved_for = to
+    before, slot.reserved_for = slot.reserved_for_id, to
     slot.save(update_fields=["reserved_for"])
-    events.record("slot.handed", slot, by=by, project=task.queue.project, to=to.pk)
+    was_for = {"was_for": before} if before else {}
+    events.record("slot.handed", slot, by=by, project=task.queue.project, to=to.pk, **was_for)
     return slot
 
 
 @transaction.atomic
-def hand_to_anybody(slot: Slot, *, by: User) -> Slot:
-    """Takes back that a seat was handed to somebody who has not taken it yet."""
+def hand_to_anybody(slot: Slot, *, by: User | None) -> Slot:
+    """Takes back that a seat was handed to somebody who has not taken it yet. `by` is None where nobody did it."""
     slot = Slot.objects.select_for_update(of=("self",)).select_related("queue__project").get(pk=slot.pk)
     if slot.state != SlotState.OPEN or slot.reserved_for_id is None:
         raise Conflict("This seat waits for nobody.")
@@ -88,16 +93,41 @@ def hand_to_anybody(slot: Slot, *, by: User) -> Slot:
     return slot
 
 
+class Moved(NamedTuple):
+    """Where a task went: the task of its prompt over there, and whether that was opened for it, or is as it was."""
+
+    task: Task
+    opened: bool
+
+
 @transaction.atomic
-def move(task: Task, *, to: Queue, by: User | None, reason: str = "") -> int:
-    """Retires a task and opens one for its prompt in another queue of the project. Returns how many it opened: none
-    where the prompt has a task there already, or is not ready for that queue.
+def move(task: Task, *, to: Queue, by: User | None, reason: str = "") -> Moved:
+    """Retires a task and sees that its prompt has one in another queue of the project: one that is retired there is
+    opened again, one that is open or has its answers stays as it is.
+
+    Raises Invalid for a queue that is closed or of another project, Conflict where the prompt has too few responses.
     """
     locks.share_queues(task.queue.project_id)
     if to.project_id != task.queue.project_id or to.pk == task.queue_id:
         raise Invalid("It cannot go there.", errors=[Fault("queue", "Choose another queue of the same project.")])
+    if to.state == QueueState.CLOSED:
+        raise Invalid("It cannot go there.", errors=[Fault("queue", f"“{to}” is closed. Choose another queue.")])
+    # Together, in the one order in which all lock them: somebody may be moving a task the other way.
+    seats.hold([task.pk, *other_task_ids(task, to)])
     retire(task, by=by, reason=reason or f"moved to {to.slug}")
-    return seats.open_tasks(to.project, queue=to, prompt_ids=[task.prompt_id])
+    opened = seats.open_tasks(to.project, queue=to, prompt_ids=[task.prompt_id], moved=True) > 0
+    there = Task.objects.filter(queue=to, prompt=task.prompt_id).first()
+    if there is None:
+        raise Conflict(f"The prompt has not as many responses yet as a task of “{to}” shows.")
+    if there.state == TaskState.RETIRED:
+        there, opened = reopen(there, by=by), True
+    events.record("task.moved", task, by=by, project=to.project, to=to.pk, task=there.pk, opened=opened)
+    return Moved(there, opened)
+
+
+def other_task_ids(task: Task, queue: Queue) -> list[int]:
+    """The task of the same prompt in another queue, where there is one."""
+    return list(Task.objects.filter(queue=queue, prompt=task.prompt_id).values_list("pk", flat=True))
 
 
 def retire_all(tasks: Sequence[Task], *, by: User, reason: str = "") -> int:

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from django.shortcuts import redirect, render
 
 from labeling import access
-from labeling.errors import Conflict, DomainError, Invalid
+from labeling.errors import Conflict, DomainError
 from labeling.forms.base import complain, posted
 from labeling.forms.projects import DuplicatesForm
 from labeling.models import Role
@@ -75,6 +75,6 @@ def judge(request: MemberRequest, slug: str, group_id: int) -> HttpResponse:
                 messages.info(request, f"{left:,} tasks are left to retire: press once more.")
             else:
                 messages.success(request, "Their tasks are retired. Answers that were given stay.")
-    except Invalid as error:
-        messages.error(request, " ".join(fault.message for fault in error.errors))
+    except DomainError as error:
+        messages.error(request, " ".join([fault.message for fault in error.errors] or [error.detail]))
     return redirect("duplicates", slug)

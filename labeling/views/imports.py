@@ -18,6 +18,7 @@ from labeling.importing import SOURCES
 from labeling.models import Project, PromptImport, Role
 from labeling.selectors import imports as reads
 from labeling.services import imports, spool
+from labeling.services.batches import REJECTED_KEPT
 from labeling.text import typed_number
 from labeling.views.pages import MemberRequest, page
 from labeling.views.paging import key_page
@@ -81,6 +82,7 @@ def detail(request: MemberRequest, slug: str, import_id: int) -> HttpResponse:
         "manages": True,
         "record": record,
         "rejected": rejected,
+        "kept": REJECTED_KEPT,
         "mendable": record.source == "jsonl" and any(line.text_is_whole for line in rejected),
     }
     return render(request, "labeling/import.html", context)

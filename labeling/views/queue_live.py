@@ -14,7 +14,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 
 from labeling.errors import Conflict, DomainError, Invalid, NotFound
-from labeling.models import Queue, Role, SkipReason, Slot, Task, TaskState, User
+from labeling.models import Queue, Role, SkipReason, Slot, SlotState, Task, TaskState, User
 from labeling.selectors import live as reads
 from labeling.selectors import queues as queue_reads
 from labeling.services import slots, tasks
@@ -31,10 +31,10 @@ BULK = 200  # tasks of one press: each is a transaction of its own
 def index(request: MemberRequest, slug: str, queue_id: int) -> HttpResponse:
     """Who holds what, what waits for whom, how fast it goes; one task and its deeds where one is asked for.
 
-    `?part=now` is the part that is fetched again and again.
+    `?part=now` is the part that is fetched again and again, `?held=2` the second page of what people hold.
     """
     queue = queue_of(request, slug, queue_id, least=Role.REVIEWER)
-    context = {**queue_context(request, queue), **_now(queue)}
+    context = {**queue_context(request, queue), **_now(queue, page=typed_number(request.GET.get("held", "")) or 1)}
     if request.GET.get("part") == "now":
         return render(request, "labeling/_queue_live_now.html", context)
     if context["manages"] and "task" in request.GET:
@@ -42,13 +42,17 @@ def index(request: MemberRequest, slug: str, queue_id: int) -> HttpResponse:
     return render(request, "labeling/queue_live.html", context)
 
 
-def _now(queue: Queue) -> dict[str, Any]:
+def _now(queue: Queue, *, page: int) -> dict[str, Any]:
     counts = queue_reads.counts([queue])[queue.pk]
+    pages = max(1, -(-counts.slots[SlotState.LEASED] // reads.SHOWN))
+    page = min(max(page, 1), pages)
     pace, days = reads.pace(queue), reads.days(queue)
     return {
         "counts": counts,
         "tasks": reads.tasks_by_state(queue),
-        "leases": reads.leases(queue),
+        "leases": reads.leases(queue, page=page),
+        "held_page": page,
+        "held_pages": pages,
         "handed": reads.handed(queue),
         "pace": pace,
         "days": days,
@@ -186,16 +190,15 @@ def _each(chosen: Sequence[Task], deed: str, target: Queue | None, *, by: User) 
         "reopened": lambda n: f"{_tasks(n)} {_is(n)} open again, for one answer more.",
         "open": lambda n: f"{_tasks(n)} {_was(n)} open already: another person gets {'it' if n == 1 else 'them'}.",
         "moved": lambda n: f"{_tasks(n)} {_is(n)} retired here and open in {name}.",
-        "only retired": lambda n: (
-            f"{_tasks(n)} {_is(n)} only retired here: in {name} the prompt has a task already, or is not ready for it."
-        ),
+        "answered there": lambda n: f"{_tasks(n)} {_is(n)} retired here; in {name} the prompt has its answers already.",
     }
     return [words[what](n) if what in words else f"{_tasks(n)}: {what[5:]}" for what, n in came.items()]
 
 
 def _one(task: Task, deed: str, target: Queue | None, by: User) -> str:
     if deed == "move" and target is not None:
-        return "moved" if tasks.move(task, to=target, by=by) else "only retired"
+        there = tasks.move(task, to=target, by=by).task
+        return "moved" if there.state == TaskState.OPEN else "answered there"
     if task.state == _NOT_FOR[deed]:
         return "open" if deed == "reopen" else "already"
     if deed == "retire":

@@ -38,7 +38,10 @@ class TaskMoving(Fields):
 
 
 class TaskMoved(Fields):
-    opened = serializers.IntegerField(help_text="1, or 0 where the prompt has a task there or is not ready for it.")
+    opened = serializers.IntegerField(
+        help_text="1, or 0 where the task of the prompt over there is open or has its answers."
+    )
+    task = serializers.IntegerField(help_text="The task over there.")
 
 
 class SlotCounts(Fields):
@@ -75,7 +78,6 @@ class QueueDetail(QueueSummary):
     candidates_max = serializers.IntegerField(source="queue.candidates_max")
     ordering = Known(Ordering.values, source="queue.ordering")
     open_to = Known(OpenTo.values, source="queue.open_to")
-    people = serializers.SerializerMethodField(help_text="Those it is open to, where it names them.")
     skills = serializers.DictField(source="queue.skills", child=serializers.IntegerField())
     by_language = serializers.BooleanField(source="queue.by_language")
     most_in_hand = serializers.IntegerField(source="queue.most_in_hand")
@@ -84,9 +86,19 @@ class QueueDetail(QueueSummary):
     opens_at = serializers.DateTimeField(source="queue.opens_at", allow_null=True)
     closes_at = serializers.DateTimeField(source="queue.closes_at", allow_null=True)
     hours = serializers.DictField(source="queue.hours")
-    skip_rules = serializers.DictField(source="queue.skip_rules")
-    price = serializers.DecimalField(source="queue.price", allow_null=True, max_digits=10, decimal_places=4)
-    currency = serializers.CharField(source="queue.currency", allow_blank=True)
+    only_moved = serializers.BooleanField(source="queue.only_moved")
+    people = serializers.SerializerMethodField(
+        help_text="Those it is open to, where it names them. For managers: to others they are not told."
+    )
+    skip_rules = serializers.DictField(source="queue.skip_rules", help_text="For managers: {} to others.")
+    price = serializers.DecimalField(
+        source="queue.price",
+        allow_null=True,
+        max_digits=10,
+        decimal_places=4,
+        help_text="For managers: null to others.",
+    )
+    currency = serializers.CharField(source="queue.currency", allow_blank=True, help_text="For managers.")
     settled = serializers.SerializerMethodField(
         help_text="False while tasks are still being opened or moved to fit the settings; they are in force at once."
     )
@@ -96,6 +108,10 @@ class QueueDetail(QueueSummary):
 
     def get_settled(self, row: Any) -> bool:
         return row.queue.opening_from is None and row.queue.following_from is None
+
+
+# What others than its managers are not told of a queue: whom it names, what is paid, and what becomes of skips.
+FOR_MANAGERS: dict[str, object] = {"people": [], "skip_rules": {}, "price": None, "currency": ""}
 
 
 class QueueSettings(Fields):
@@ -112,6 +128,7 @@ class QueueSettings(Fields):
     )
     skills = serializers.JSONField(required=False, help_text="{skill: least level, 1 to 10}")
     by_language = serializers.BooleanField(required=False, help_text="Only prompts in a language the person reads.")
+    only_moved = serializers.BooleanField(required=False, help_text="It takes no prompts by itself, only moved tasks.")
     most_in_hand = serializers.IntegerField(required=False, help_text="1 or 2: with 2 the next task is kept ahead.")
     most_per_day = serializers.IntegerField(
         required=False, allow_null=True, help_text="Answers of one person in a day of UTC."

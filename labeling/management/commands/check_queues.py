@@ -9,6 +9,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import connection
 
+from labeling.conditions import LANGUAGES, reads
 from labeling.models import Project
 from labeling.selectors import counts
 
@@ -125,7 +126,7 @@ CHECKS: dict[str, str] = {
             SELECT 1 FROM labeling_slot met WHERE met.task_id = s.task_id AND met.annotator_id = s.reserved_for_id))
     """,
     # What a bookmark promises: labeling.models.queues.Bookmark.
-    "an open seat lies before the bookmark of somebody who could take it": """
+    "an open seat lies before the bookmark of somebody who could take it": f"""
         SELECT format('slot %s (place %s) of queue %s, person %s at %s', s.id, s.place, s.queue_id, b.annotator_id,
                       b.after)
         FROM (
@@ -137,15 +138,14 @@ CHECKS: dict[str, str] = {
         JOIN labeling_queue q ON q.id = b.queue_id
         JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = b.annotator_id
         JOIN mine_slot s ON s.queue_id = b.queue_id AND s.state = 'open' AND s.place < b.start
-        WHERE b.languages IS NOT DISTINCT FROM CASE WHEN q.by_language THEN m.languages END
+        WHERE b.languages IS NOT DISTINCT FROM {LANGUAGES}
           AND b.seen_at > now() - interval '30 days'
           AND b.horizon <= pg_snapshot_xmin(pg_current_snapshot())::text::bigint
           AND s.reserved_for_id IS NULL AND (s.reopened_xid IS NULL OR abs(s.reopened_xid) < b.horizon)
-          AND (b.languages IS NULL OR s.language = '' OR s.language = ANY(b.languages)
-               OR split_part(s.language, '-', 1) = ANY(b.languages))
+          AND {reads("s.language", "b.languages")}
           AND NOT EXISTS (SELECT 1 FROM labeling_slot met
                           WHERE met.task_id = s.task_id AND met.annotator_id = b.annotator_id)
-    """,
+    """,  # noqa: S608 - our own constants
 }
 
 _MINE = """

@@ -38,7 +38,7 @@ def test_the_live_numbers(as_: Speaker, alice: User, ann: User, project: Project
     assert (len(live["days"]), live["days"][-1]["answers"], live["days"][-1]["skipped"]) == (14, 1, 1)
     assert live["forecast"] == {
         "left": 3,
-        "hours": 3.0,
+        "hours": 0.75,  # the one of the last 15 minutes, four times an hour
         "days": None,
         "cost": "2.0000",
         "cost_so_far": "0.5000",

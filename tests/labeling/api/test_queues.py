@@ -99,8 +99,16 @@ def test_a_patch_with_an_unknown_field_changes_nothing(as_: Speaker, alice: User
 
 
 def test_ann_may_look_and_charlie_may_not(as_: Speaker, ann: User, charlie: User, project: Project) -> None:
-    queue = make.queue(project)
-    assert as_(ann).get(f"/api/queues/{queue.pk}/").status_code == 200
+    told: dict[str, Any] = {
+        "price": "0.5000",
+        "currency": "EUR",
+        "skip_rules": {"broken": {"then": "retire", "after": 2}},
+    }
+    queue = make.queue(project, **told, open_to="people", people=[ann])
+    seen, managed = (as_(person).get(f"/api/queues/{queue.pk}/").json() for person in (ann, make.manager(project)))
+    assert {name for name in seen if seen[name] != managed[name]} == {*told, "people"}
+    assert {name: managed[name] for name in (*told, "people")} == {**told, "people": [ann.email]}
+    assert (seen["people"], seen["skip_rules"], seen["price"], seen["currency"]) == ([], {}, None, "")
     assert as_(ann).post(ADDRESS, {"slug": "x", "name": "X", "preset": "write"}).status_code == 403
     assert as_(ann).patch(f"/api/queues/{queue.pk}/", {"state": "closed"}).status_code == 403
     for answer in (

@@ -88,7 +88,8 @@ def test_every_call_answers_as_it_says(as_: Speaker, alice: User, ann: User, pro
     manager.post(f"/api/slots/{Slot.objects.get(reserved_for=alice).pk}/free/")
     manager.post(f"{task}retire/", {})
     manager.post(f"{task}reopen/")
-    manager.post(f"{task}move/", {"queue": queue["id"]})
+    experts = manager.post(f"{at}queues/", {"name": "Experts", "preset": "demonstrations", "only_moved": True})
+    manager.post(f"{task}move/", {"queue": experts.json()["id"]})
     manager.delete(f"{at}members/{added['id']}/")
     assert manager.good | annotator.good == operations()
 

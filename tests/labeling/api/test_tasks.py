@@ -38,14 +38,14 @@ def test_handing_to_a_member(as_: Speaker, alice: User, ann: User, task: Task) -
 
 
 def test_moving_to_another_queue(as_: Speaker, alice: User, project: Project, task: Task) -> None:
-    other = make.queue(project, state="paused")
-    Task.objects.filter(queue=other).delete()
+    other = make.queue(project, only_moved=True)
     moved = as_(alice).post(f"/api/tasks/{task.pk}/move/", {"queue": other.pk})
-    assert (moved.status_code, moved.json()) == (200, {"opened": 1})
+    assert (moved.status_code, moved.json()) == (200, {"opened": 1, "task": other.tasks.get().pk})
     task.refresh_from_db()
     assert task.state == TaskState.RETIRED
     assert as_(alice).post(f"/api/tasks/{task.pk}/move/", {"queue": task.queue_id}).status_code == 400
     assert as_(alice).post(f"/api/tasks/{task.pk}/move/", {"queue": 10**12}).status_code == 404
+    assert as_(alice).post(f"/api/tasks/{task.pk}/move/", {"queue": -(10**30)}).status_code == 404
 
 
 @pytest.mark.parametrize("deed", ["retire", "reopen", "hand", "move"])

@@ -204,3 +204,9 @@ def test_what_waits_for_the_end_of_a_tree_has_an_end() -> None:
     found = found_in("oasst", as_json_lines(rows))
     assert len(found) == 3001
     assert [item.line for item in found] == list(range(1, 3002))
+
+
+@pytest.mark.parametrize("state", [[], {}, 5, None, True])
+def test_a_state_that_is_none_says_nothing(state: Any) -> None:
+    whole = tree(message("ab"))
+    assert len(prompts_in("oasst", as_json_lines([whole | {"tree_state": state}]))) == 1

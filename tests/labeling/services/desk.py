@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 from django.core.management import call_command
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Sign
 from django.utils import timezone
 from hypothesis import strategies as st
@@ -33,6 +33,7 @@ from labeling.models import (
 )
 from labeling.prepared import Statement
 from labeling.services import (
+    abandoned,
     annotations,
     batch_priorities,
     claims,
@@ -48,7 +49,7 @@ from tests import make
 
 PEOPLE = st.integers(0, 3)
 TASKS = st.integers(0, 20)
-LANGUAGES = st.sampled_from(["", "de", "en", "pt-BR"])
+LANGUAGES = st.sampled_from(["", "de", "EN", "pt-BR"])
 PRIORITIES = st.sampled_from([-5, 0, 0, 0, 7])
 BATCHES = st.sampled_from(["", "", "b"])
 # Ways of finding the same seats: the numbers in earnest, and those with which a queue of a dozen tasks is a large one.
@@ -150,6 +151,8 @@ class Desk(RuleBasedStateMachine):
         in_hand = Slot.objects.in_hand_of(user.pk).filter(queue=self.queue).first()
         kept = Slot.objects.held_by(user.pk).filter(queue=self.queue, ahead=True).first()
         offered = self.offered_to(user)
+        stays = kept is None or self.may_come_up(kept, user)
+        handed = Slot.objects.filter(queue=self.queue, state=SlotState.OPEN, reserved_for=user).exists()
         slot = slots.take_next(self.fresh_queue(), by=user)
         if self.queue.state == QueueState.CLOSED:
             assert slot is None
@@ -157,7 +160,10 @@ class Desk(RuleBasedStateMachine):
             assert slot == in_hand
         elif self.queue.state != QueueState.OPEN:
             assert slot is None
-        elif kept is not None:
+        elif kept is not None and not stays:
+            assert not Slot.objects.filter(pk=kept.pk, annotator=user).exists()
+            assert slot is not None or self.offered_to(user) == []
+        elif kept is not None and not (handed and offered):
             assert slot == kept
         else:
             self.check_choice(slot, offered)
@@ -284,6 +290,14 @@ class Desk(RuleBasedStateMachine):
         Slot.objects.exclude(finished_at=None).update(finished_at=F("finished_at") - timedelta(days=1))
 
     @rule()
+    def nobody_comes_back(self) -> None:
+        abandoned.reclaim()
+        past = Slot.objects.filter(state=SlotState.LEASED, lease_expires_at__lt=timezone.now())
+        drafts_of = Draft.objects.filter(slot=OuterRef("pk"), annotator=OuterRef("annotator"))
+        for slot in past.filter(~Exists(drafts_of)).select_related("task"):
+            assert self.is_wanted(slot)
+
+    @rule()
     def load_a_dump(self) -> None:
         """The database is dumped and loaded into a server that has counted fewer transactions."""
         fewer = 10**12
@@ -343,7 +357,8 @@ class Desk(RuleBasedStateMachine):
         if not known:
             there.delete()
         expected = not there.exists()
-        assert tasks.move(task, to=self.other, by=self.manager) == expected
+        moved = tasks.move(task, to=self.other, by=self.manager)
+        assert (moved.opened, moved.task.queue_id) == (expected, self.other.pk)
         assert Task.objects.get(pk=task.pk).state == TaskState.RETIRED
         assert Slot.objects.filter(task__in=there).count() == 1
 
@@ -458,6 +473,14 @@ class Desk(RuleBasedStateMachine):
 
     def offered_to(self, user: User) -> list[Slot]:
         """What the person could take."""
+        raise NotImplementedError
+
+    def is_wanted(self, slot: Slot) -> bool:
+        """Whether a seat that somebody holds is asked for yet."""
+        raise NotImplementedError
+
+    def may_come_up(self, kept: Slot, user: User) -> bool:
+        """Whether what was kept for somebody is theirs when their hand is free."""
         raise NotImplementedError
 
     def check_choice(self, slot: Slot | None, offered: list[Slot]) -> None:

@@ -1,14 +1,15 @@
 """The slot for after the one in hand: kept for a short time, brought up in its turn, given back quickly."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import IntegrityError, transaction
 from django.utils import timezone
 
-from labeling.models import Event, Queue, QueueState, Slot, SlotState, User
+from labeling.models import Event, Membership, Queue, QueueState, Slot, SlotState, Task, User
 from labeling.selectors import work
-from labeling.services import annotations, queues, slots
+from labeling.services import annotations, drafts, queues, slots, tasks
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -177,3 +178,63 @@ def test_the_database_allows_one_in_hand_and_one_kept(queue: Queue, ann: User) -
             )
     with pytest.raises(IntegrityError, match="slot_ahead_is_leased"), transaction.atomic():
         Slot.objects.filter(pk=third.pk).update(ahead=True)
+
+
+def finished(queue: Queue, by: User) -> Slot:
+    """What is kept for somebody who has just submitted what they had in hand."""
+    first, second = took(queue, by), kept(queue, by)
+    annotations.submit(first, ANSWER, lease=str(first.lease), by=by)
+    return second
+
+
+def test_what_was_retired_meanwhile_does_not_come_up(queue: Queue, ann: User) -> None:
+    second = finished(queue, ann)
+    tasks.retire(second.task, by=make.manager(queue.project))
+    assert took(queue, ann).task_id not in {second.task_id}
+    assert not Slot.objects.filter(pk=second.pk).exists()
+
+
+def test_what_is_one_too_many_since_does_not_come_up(queue: Queue, ann: User, ben: User) -> None:
+    queue = queues.change(queue, overlap=2, by=make.manager(queue.project))
+    for _ in range(3):
+        make.written(queue, ben)
+    second = finished(queue, ann)
+    queue = queues.change(queue, overlap=1, by=make.manager(queue.project))
+    assert slots.take_next(queue, by=ann) is None
+    assert Task.objects.get(pk=second.task_id).state == "done"
+
+
+@pytest.mark.parametrize("setting", [{"open_to": "people"}, {"skills": {"law": 2}}, {"by_language": True}])
+def test_who_may_take_nothing_more_gets_nothing_more(queue: Queue, ann: User, setting: dict[str, Any]) -> None:
+    Membership.objects.filter(user=ann).update(languages=["fr"])
+    Slot.objects.update(language="de")
+    second = finished(queue, ann)
+    queue = queues.change(queue, **setting, by=make.manager(queue.project))
+    assert slots.take_next(queue, by=ann) is None
+    assert Slot.objects.get(pk=second.pk).state == SlotState.OPEN
+
+
+def test_what_is_kept_is_part_of_a_share(queue: Queue, ann: User) -> None:
+    queue = queues.change(queue, most_in_all=2, by=make.manager(queue.project))
+    second = finished(queue, ann)
+    assert took(queue, ann).pk == second.pk
+    queue = queues.change(queue, most_in_all=1, by=make.manager(queue.project))
+    assert took(queue, ann).pk == second.pk  # it is in hand by now
+
+
+def test_what_was_begun_may_be_finished_in_any_case(queue: Queue, ann: User) -> None:
+    second = finished(queue, ann)
+    drafts.save(second, ANSWER, lease=str(second.lease), revision=0, by=ann)
+    tasks.retire(second.task, by=make.manager(queue.project))
+    queue = queues.change(queue, open_to="people", by=make.manager(queue.project))
+    assert took(queue, ann).pk == second.pk
+
+
+def test_what_was_handed_comes_before_what_was_kept(queue: Queue, ann: User) -> None:
+    second = finished(queue, ann)
+    last = Task.objects.order_by("pk").reverse()[0]
+    tasks.hand(last, to=ann, by=make.manager(queue.project))
+    handed = took(queue, ann)
+    assert handed.task_id == last.pk
+    annotations.submit(handed, ANSWER, lease=str(handed.lease), by=ann)
+    assert took(queue, ann).pk == second.pk

@@ -138,6 +138,9 @@ def test_some_can_be_retired() -> None:
     }
     group.refresh_from_db()
     assert (group.state, group.judged_by) == ("thinned", make.manager(project))
+    with pytest.raises(Conflict, match="judged"):
+        duplicates.thin(group, by=make.manager(project))
+    DuplicateGroup.objects.update(state="open")  # as when another prompt joins it
     duplicates.thin(group, by=make.manager(project))
     assert set(Task.objects.filter(state="retired").values_list("prompt", flat=True)) == {two.pk, three.pk}
     assert slots.take_next(queue, by=make.manager(project)) is None

@@ -39,7 +39,8 @@ EXAMPLES, STEPS = (LONG, 100) if LONG else (5, 50)
 class Promises(Desk):
     """What must be true, by the plainest queries there are."""
 
-    def may_take(self, user: User) -> bool:
+    def may_take(self, user: User, *, kept: int = 0) -> bool:
+        """Whether somebody may take one more, or have what was kept for them."""
         queue = self.fresh_queue()
         member = Membership.objects.filter(project=self.project, user=user).first()
         if queue.state != QueueState.OPEN or member is None:
@@ -49,10 +50,27 @@ class Promises(Desk):
         if any(member.skills.get(name, 0) < level for name, level in queue.skills.items()):
             return False
         mine = Slot.objects.filter(queue=queue, annotator=user)
-        held, done = mine.filter(state=SlotState.LEASED).count(), mine.filter(state=SlotState.SUBMITTED)
+        held, done = mine.filter(state=SlotState.LEASED).count() - kept, mine.filter(state=SlotState.SUBMITTED)
         today = done.filter(finished_at__date=timezone.now().date()).count()
         return (queue.most_in_all is None or held + done.count() < queue.most_in_all) and (
             queue.most_per_day is None or held + today < queue.most_per_day
+        )
+
+    def is_wanted(self, slot: Slot) -> bool:
+        seats = Slot.objects.filter(task=slot.task_id).exclude(state=SlotState.SKIPPED).count()
+        task = Task.objects.get(pk=slot.task_id)
+        return task.state != TaskState.RETIRED and seats <= task.overlap
+
+    def may_come_up(self, kept: Slot, user: User) -> bool:
+        begun = Draft.objects.filter(slot=kept, annotator=user).exists() or kept.annotations.exists()
+        return begun or (self.is_wanted(kept) and self.may_take(user, kept=1) and self.reads(kept, user))
+
+    def reads(self, slot: Slot, user: User) -> bool:
+        languages = Membership.objects.get(project=self.project, user=user).languages
+        return (
+            not self.fresh_queue().by_language
+            or not slot.language
+            or bool({slot.language.lower(), slot.language.lower().split("-")[0]} & {tag.lower() for tag in languages})
         )
 
     def offered_to(self, user: User) -> list[Slot]:
@@ -65,16 +83,7 @@ class Promises(Desk):
         overdue = found.filter(state=SlotState.LEASED, lease_expires_at__lt=timezone.now())
         overdue = overdue.annotate(seats=seats).filter(seats__lte=F("task__overlap"))
         overdue = overdue.exclude(task__state=TaskState.RETIRED)
-        languages = Membership.objects.get(project=self.project, user=user).languages
-        by_language = self.fresh_queue().by_language
-        return [
-            slot
-            for slot in (*free, *overdue)
-            if slot.reserved_for_id
-            or not by_language
-            or not slot.language
-            or {slot.language, slot.language.split("-")[0]} & set(languages)
-        ]
+        return [slot for slot in (*free, *overdue) if slot.reserved_for_id or self.reads(slot, user)]
 
     def check_choice(self, slot: Slot | None, offered: list[Slot]) -> None:
         """Nothing is given out only where there is nothing; else overdue work comes first, then the lowest place."""

@@ -148,6 +148,21 @@ class TestRetire:
         make.written(queue, ben)
         assert (Task.objects.get().state, Task.objects.get().overlap) == (TaskState.DONE, 2)
 
+    def test_one_with_more_answers_than_it_asks_for_is_asked_for_one_more(
+        self, project: Project, manager: User, ann: User, ben: User
+    ) -> None:
+        queue = queue_of(project, 1, overlap=2)
+        make.written(queue, ann)
+        make.written(queue, ben)
+        queues.change(queue, overlap=1, by=manager)
+        task = tasks.reopen(Task.objects.get(), by=manager)
+        assert (task.state, task.overlap) == (TaskState.OPEN, 3)
+        assert Slot.objects.filter(task=task, state=SlotState.OPEN).count() == 1
+        # So it is where it was retired with all its answers.
+        tasks.retire(task, by=manager)
+        tasks.reopen(task, by=manager)
+        assert Slot.objects.filter(task=task, state=SlotState.OPEN).count() == 1
+
 
 class TestHand:
     def test_it_works(self, project: Project, manager: User, ann: User, ben: User) -> None:
@@ -206,21 +221,50 @@ class TestSkipRules:
         skipped(queue, ben, "broken")
         assert Task.objects.get(pk=task.pk).state == TaskState.OPEN
 
-    def test_it_goes_to_another_queue(self, project: Project, manager: User, ann: User, ben: User) -> None:
-        make.imported(project, 1)
-        experts = make.queue(project, state="closed")  # takes no prompts by itself
-        queue = make.queue(project, skip_rules={"expertise": {"then": "queue", "queue": experts.pk}})
-        queues.change(experts, state="paused", by=manager)
-        Task.objects.filter(queue=experts).delete()
-        skipped(queue, ann, "expertise")
-        assert slots.take_next(queue, by=ben) is None
-        assert Task.objects.get(queue=experts).prompt == project.prompts.get()
+    def test_it_goes_to_another_queue(self, project: Project, ann: User, ben: User) -> None:
+        experts = make.queue(project, only_moved=True)
+        queue = queue_of(project, 2, skip_rules={"expertise": {"then": "queue", "queue": experts.pk, "after": 2}})
+        task = skipped(queue, ann, "expertise")
+        assert not experts.tasks.exists()
+        skipped(queue, ben, "expertise")
+        assert [there.prompt for there in experts.tasks.all()] == [task.prompt]
+        assert Task.objects.get(pk=task.pk).state == TaskState.RETIRED
+        event = Event.objects.get(verb="task.moved")
+        assert (event.actor, event.data["to"], event.data["opened"]) == (None, experts.pk, True)
 
-    def test_a_queue_of_another_project_is_refused(self, project: Project, ann: User) -> None:
-        other = make.queue(make.project())
-        with pytest.raises(Invalid) as refused:
-            queue_of(project, 1, skip_rules={"broken": {"then": "queue", "queue": other.pk}})
-        assert refused.value.errors[0].path == "skip_rules.broken.queue"
+    def test_where_the_other_queue_was_closed_since_another_person_gets_it(
+        self, project: Project, manager: User, ann: User, ben: User
+    ) -> None:
+        experts = make.queue(project, only_moved=True)
+        queue = queue_of(project, 1, skip_rules={"expertise": {"then": "queue", "queue": experts.pk}})
+        queues.change(experts, state="closed", by=manager)
+        task = skipped(queue, ann, "expertise")
+        assert took(queue, ben).task_id == task.pk
+        # A rule that stands does not keep other settings from being changed.
+        assert queues.change(queue, overlap=2, skip_rules=queue.skip_rules, by=manager).overlap == 2
+
+    def test_a_queue_of_another_project_a_closed_one_and_itself_are_refused(
+        self, project: Project, manager: User
+    ) -> None:
+        queue = queue_of(project, 1)
+        for other in (make.queue(make.project()), make.queue(project, state="closed"), queue):
+            with pytest.raises(Invalid) as refused:
+                queues.change(queue, skip_rules={"broken": {"then": "queue", "queue": other.pk}}, by=manager)
+            assert refused.value.errors[0].path == "skip_rules.broken.queue"
+
+    def test_its_seat_stands_with_what_was_begun(self, project: Project, manager: User, ann: User, ben: User) -> None:
+        """Where what was begun comes first, a seat that was skipped or given back after others began goes before all
+        tasks that nobody has touched.
+        """
+        queue = queue_of(project, 3, overlap=2, ordering="finish")
+        later = Task.objects.order_by("pk").reverse()[0]
+        tasks.hand(later, to=ann, by=manager)
+        first = took(queue, ann)
+        assert (first.task_id, took(queue, ben).task_id) == (later.pk, later.pk)
+        slots.give_back(first, lease=str(first.lease), by=ann)
+        assert took(queue, ann).task_id == later.pk
+        assert skipped(queue, ann).pk == later.pk
+        assert took(queue, manager).task_id == later.pk
 
 
 class TestWhoMayTake:

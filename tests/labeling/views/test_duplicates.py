@@ -133,3 +133,10 @@ def test_a_page_of_groups_costs_a_handful_of_statements(
     assert [len(row.looks) for row in page.context["rows"]] == [6] * 20
     assert "and 2 more." in page.content.decode()
     assert len(client.get(AT + page.context["page"].after).context["rows"]) == 5
+
+
+def test_a_group_that_somebody_has_judged_meanwhile_stays_as_it_is(client: Client, group: DuplicateGroup) -> None:
+    duplicates.keep(group, by=make.manager(group.project))
+    shown = client.post(f"{AT}{group.pk}/", {"stays": "first"}, follow=True).content.decode()
+    assert "Somebody has judged this group already." in shown
+    assert not Task.objects.filter(state="retired").exists()

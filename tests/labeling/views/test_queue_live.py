@@ -13,6 +13,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from labeling.models import PersonCount, Project, Queue, Role, Slot, Task, User
+from labeling.selectors import live as reads
 from labeling.services import projects, queues, skips, slots, tasks
 from tests import make
 
@@ -92,9 +93,46 @@ def test_the_pace_of_last_week_counts_where_the_last_hour_was_quiet(
     Slot.objects.filter(annotator=ann).update(finished_at=timezone.now() - timedelta(days=2))
     page = shown(client.get(live(queue)))
     assert "Nobody has answered in the last hour." in page
-    assert "<strong>about 2 days</strong>" in page
+    assert "<strong>about a day</strong>" in page  # 7 on two days of work, and 2 are left
     best = timezone.now().astimezone(UTC) - timedelta(days=2)
     assert f"7 answers in the last 14 days: 0 today, most on {best:%-d %B} with 7." in page
+
+
+def test_a_young_queue_is_judged_by_the_days_that_it_has(client: Client, project: Project, ann: User) -> None:
+    make.imported(project, 60)
+    queue = make.queue(project)
+    for _ in range(10):
+        make.written(queue, ann)
+    Slot.objects.filter(annotator=ann).update(finished_at=timezone.now() - timedelta(days=1))
+    assert "<strong>about 5 days</strong>" in shown(client.get(live(queue)))
+
+
+def test_where_work_has_just_begun_the_last_quarter_of_an_hour_counts(
+    client: Client, project: Project, ann: User
+) -> None:
+    make.imported(project, 10)
+    queue = make.queue(project)
+    make.written(queue, ann)
+    make.written(queue, ann)
+    assert "At the pace of the last 15 minutes it takes <strong>about 1 h</strong> more" in shown(
+        client.get(live(queue))
+    )
+
+
+def test_what_people_hold_comes_in_pages_what_is_in_hand_first(
+    client: Client, project: Project, ann: User, ben: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reads, "SHOWN", 2)
+    make.imported(project, 4)
+    queue = make.queue(project)
+    in_hand = [slots.take_next(queue, by=person) for person in (ann, ben)]
+    ahead = [slots.take_ahead(queue, by=person) for person in (ann, ben)]
+    for page, held, others in ((1, in_hand, ahead), (2, ahead, in_hand), (99, ahead, in_hand)):
+        told = shown(client.get(live(queue, f"?held={page}")))
+        assert all(slot and f'id="release-{slot.pk}"' in told for slot in held)
+        assert not any(slot and f'id="release-{slot.pk}"' in told for slot in others)
+        assert f"Page {min(page, 2)} of 2: 4 tasks" in told
+        assert f"part=now&held={min(page, 2)}" in told
 
 
 def test_everything_answered_is_said(client: Client, project: Project, ann: User) -> None:
@@ -355,10 +393,11 @@ def test_skipped_tasks_move_to_another_queue(client: Client, project: Project, a
     queue = make.queue(project)
     experts = make.queue(project, slug="experts")
     Task.objects.filter(queue=experts).order_by("pk")[:1].get().delete()
+    make.written(experts, ann)
     one, two = skipped(queue, ann), skipped(queue, ann)
     said = settle(client, queue, deed="move", queue=experts.pk, which="ticked", slot=[one.pk, two.pk])
     assert "1 task is retired here and open in Experts." in said
-    assert "1 task is only retired here: in Experts the prompt has a task already" in said
+    assert "1 task is retired here; in Experts the prompt has its answers already." in said
     assert set(Task.objects.filter(queue=queue).values_list("state", flat=True)) == {"retired"}
     assert Task.objects.filter(queue=experts).count() == 2
 

@@ -71,6 +71,7 @@ EVERYTHING: dict[str, Any] = {
     "open_to": "people",
     "skills": "medicine: 2\nLatin",
     "by_language": "on",
+    "only_moved": "on",
     "ordering": "spread",
     "most_in_hand": "1",
     "most_per_day": "40",
@@ -94,6 +95,7 @@ def test_every_setting_is_set_and_shown_again(client: Client, queue: Queue, proj
     assert save(client, queue, **changes).status_code == 302
     queue.refresh_from_db()
     assert (queue.open_to, queue.skills, queue.by_language) == ("people", {"Latin": 1, "medicine": 2}, True)
+    assert queue.only_moved
     assert list(QueuePerson.objects.filter(queue=queue).values_list("user", flat=True)) == [ann.pk]
     assert (queue.ordering, queue.most_in_hand, queue.most_per_day, queue.most_in_all) == ("spread", 1, 40, 500)
     assert queue.opens_at is not None
@@ -147,7 +149,7 @@ def test_what_nobody_touched_stays_as_another_manager_set_it(client: Client, que
 
 def test_what_was_set_can_be_taken_away(client: Client, queue: Queue, ann: User) -> None:
     save(client, queue, **EVERYTHING, people=[str(ann.pk)])
-    emptied: dict[str, list[str]] = {name: [] for name in ("people", "by_language", "hours_0_days")}
+    emptied: dict[str, list[str]] = {name: [] for name in ("people", "by_language", "only_moved", "hours_0_days")}
     blank = dict.fromkeys(("skills", "most_per_day", "most_in_all", "opens_at", "closes_at", "price", "currency"), "")
     times = {"hours_0_from": "", "hours_0_to": "", "skip_broken": "another_person", "open_to": "members"}
     assert save(client, queue, **emptied, **blank, **times).status_code == 302
