@@ -242,7 +242,9 @@ WITH who AS MATERIALIZED (
     )
 ), told AS (
     INSERT INTO labeling_event (project_id, actor_id, verb, target_type, target_id, data, created_at)
-    SELECT who.project_id, %(annotator)s, %(verb)s, 'slot', picked.id, '{{}}', %(now)s FROM picked, who
+    SELECT who.project_id, %(annotator)s, %(verb)s, 'slot', picked.id,
+           COALESCE((SELECT jsonb_build_object('held_by', overdue.annotator_id) FROM overdue), '{{}}'), %(now)s
+    FROM picked, who
 )
 UPDATE labeling_slot slot SET
     state = 'leased', annotator_id = %(annotator)s, lease = %(lease)s, leased_at = %(now)s, ahead = %(ahead)s,

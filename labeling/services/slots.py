@@ -5,7 +5,7 @@ from __future__ import annotations
 import uuid
 from contextlib import nullcontext
 from datetime import timedelta
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db import IntegrityError, connection, transaction
 from django.db.models.expressions import RawSQL
@@ -109,24 +109,38 @@ def _taken_at_once(queue: Queue, *, by: User) -> Slot | None:
     return claimed and claimed[0]
 
 
+class _Holdings(NamedTuple):
+    """What somebody holds of a queue, and whether a seat waits for them that they were handed."""
+
+    in_hand: Slot | None
+    kept: Slot | None
+    is_handed: bool
+
+
+def _holdings(queue: Queue, *, by: User) -> _Holdings:
+    """What they hold, locked. What was kept for them and is not asked of them any more goes back to the queue."""
+    in_hand = kept = None
+    is_handed = False
+    for slot, stays, handed in _MINE.all(queue=queue.pk, annotator=by.pk, now=timezone.now()):
+        slot.queue = queue
+        if not slot.ahead:
+            in_hand = slot
+        elif stays:
+            kept, is_handed = slot, handed
+        else:
+            release(slot, by=by)
+    return _Holdings(in_hand, kept, is_handed)
+
+
 @transaction.atomic
 def _taken_in_turn(queue: Queue, *, by: User) -> Slot | None:
     locks.take_turn(queue.pk, by.pk)
-    mine, stays, handed = {}, True, False
-    for slot, *told in _MINE.all(queue=queue.pk, annotator=by.pk, now=timezone.now()):
-        slot.queue = queue
-        mine[slot.ahead] = slot
-        if slot.ahead:
-            stays, handed = told
-    if in_hand := _renewed(queue, mine):
-        return in_hand
-    kept = mine.get(True)
-    if kept is not None and not stays:
-        release(kept, by=by)
-        kept = None
-    if kept is None or handed:
-        return _lease_next(queue, by=by) or _brought_up(queue, kept, by=by)
-    return _brought_up(queue, kept, by=by)
+    mine = _holdings(queue, by=by)
+    if mine.in_hand is not None and queue.state != QueueState.CLOSED:
+        return _renewed(mine.in_hand, lease_length(queue))
+    if mine.kept is None or mine.is_handed:
+        return _lease_next(queue, by=by) or _brought_up(queue, mine.kept, by=by)
+    return _brought_up(queue, mine.kept, by=by)
 
 
 @transaction.atomic
@@ -136,9 +150,12 @@ def take_ahead(queue: Queue, *, by: User) -> Slot | None:
     `take_next` gives it out once nothing is in hand. None where nothing is in hand, or nothing is left.
     """
     locks.take_turn(queue.pk, by.pk)
-    if queue.most_in_hand < 2 or not gives_out(queue) or held(queue, by=by) is None:
+    if queue.most_in_hand < 2 or not gives_out(queue):
         return None
-    return _renew_ahead(queue, by=by) or _lease_next(queue, by=by, ahead=True)
+    mine = _holdings(queue, by=by)
+    if mine.in_hand is None:
+        return None
+    return _renewed(mine.kept, claims.AHEAD_LEASE) if mine.kept else _lease_next(queue, by=by, ahead=True)
 
 
 @transaction.atomic
@@ -153,21 +170,12 @@ def _kept(queue: Queue, *, by: User) -> SlotQuerySet:
     return Slot.objects.held_by(by.pk).filter(queue=queue, ahead=True)
 
 
-def _renewed(queue: Queue, mine: dict[bool, Slot]) -> Slot | None:
-    slot = mine.get(False)
-    if slot is None or queue.state == QueueState.CLOSED:
-        return None
-    slot.lease_expires_at = timezone.now() + lease_length(queue)
-    slot.save(update_fields=["lease_expires_at"])
-    return slot
-
-
-def _renew_ahead(queue: Queue, *, by: User) -> Slot | None:
-    slot = _kept(queue, by=by).select_for_update(no_key=True).first()
-    if slot is None:
-        return None
-    # It may have been in hand before, with a longer lease.
-    slot.lease_expires_at = max(timezone.now() + claims.AHEAD_LEASE, slot.lease_expires_at or timezone.now())
+def _renewed(slot: Slot, length: timedelta) -> Slot:
+    """The slot with its lease from now on; what is kept may have been in hand before, with a longer one."""
+    end = timezone.now() + length
+    if slot.ahead and slot.lease_expires_at is not None:
+        end = max(end, slot.lease_expires_at)
+    slot.lease_expires_at = end
     slot.save(update_fields=["lease_expires_at"])
     return slot
 

@@ -190,9 +190,13 @@ class Desk(RuleBasedStateMachine):
         kept = Slot.objects.held_by(user.pk).filter(queue=self.queue, ahead=True).first()
         busy = Slot.objects.in_hand_of(user.pk).filter(queue=self.queue).exists()
         offered = self.offered_to(user)
+        stays = kept is None or self.may_come_up(kept, user)
         slot = slots.take_ahead(self.fresh_queue(), by=user)
         if self.queue.state != QueueState.OPEN or not busy:
             assert slot is None
+        elif kept is not None and not stays:
+            assert slot != kept
+            assert slot is not None or self.offered_to(user) == []
         elif kept is not None:
             assert slot == kept
         else:

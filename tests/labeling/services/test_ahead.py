@@ -194,6 +194,14 @@ def test_what_was_retired_meanwhile_does_not_come_up(queue: Queue, ann: User) ->
     assert not Slot.objects.filter(pk=second.pk).exists()
 
 
+def test_the_next_is_kept_in_the_place_of_what_was_retired(queue: Queue, ann: User) -> None:
+    took(queue, ann)
+    second = kept(queue, ann)
+    tasks.retire(second.task, by=make.manager(queue.project))
+    assert kept(queue, ann).task_id != second.task_id
+    assert not Slot.objects.filter(pk=second.pk).exists()
+
+
 def test_what_is_one_too_many_since_does_not_come_up(queue: Queue, ann: User, ben: User) -> None:
     queue = queues.change(queue, overlap=2, by=make.manager(queue.project))
     for _ in range(3):

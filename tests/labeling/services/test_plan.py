@@ -4,6 +4,7 @@ import json
 import re
 import uuid
 from collections.abc import Iterator
+from datetime import timedelta
 from time import monotonic, sleep
 from typing import Any, cast
 
@@ -12,7 +13,7 @@ import pytest
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.models import Bookmark, Queue, Slot, Task, User
+from labeling.models import Bookmark, Membership, Queue, Slot, Task, User
 from labeling.services import batches, claims, queues, seats, slots, tasks
 from tests import make
 
@@ -29,12 +30,12 @@ FROM generate_series(1, %(tasks)s) n;
 INSERT INTO labeling_task (queue_id, prompt_id, candidate_ids, overlap, state, created_at)
 SELECT %(queue)s, id, '{}', 3, 'open', now() FROM labeling_prompt WHERE external_id LIKE 'f%%' ORDER BY id;
 INSERT INTO labeling_slot (queue_id, task_id, seat, priority, place, candidate_order, state, skip_reason, skip_comment)
-SELECT %(queue)s, t.id, seat, 0, labeling_place('oldest', 0, t.id, seat, false), '{}', 'open', '', ''
+SELECT %(queue)s, t.id, seat, 0, labeling_place(%(ordering)s, 0, t.id, seat, false), '{}', 'open', '', ''
 FROM labeling_task t, generate_series(1, 3) seat WHERE t.queue_id = %(queue)s ORDER BY t.id, seat;
 -- Somebody has answered all but the last tasks alone.
 UPDATE labeling_slot SET state = 'submitted', annotator_id = %(person)s, lease = gen_random_uuid(), finished_at = now()
 WHERE seat = 1 AND task_id IN (
-    SELECT id FROM labeling_task WHERE queue_id = %(queue)s ORDER BY id LIMIT %(tasks)s - 200);
+    SELECT task_id FROM labeling_slot WHERE queue_id = %(queue)s AND seat = 1 ORDER BY place LIMIT %(tasks)s - 200);
 ANALYZE labeling_prompt; ANALYZE labeling_task; ANALYZE labeling_slot
 """
 
@@ -45,12 +46,25 @@ def ahead() -> User:
 
 
 @pytest.fixture
-def queue(ahead: User) -> Queue:
+def settings_given() -> dict[str, Any]:
+    """The queue's settings, where they are not what they are by themselves."""
+    return {}
+
+
+@pytest.fixture
+def queue(ahead: User, settings_given: dict[str, Any]) -> Queue:
     project = make.project(annotators=[ahead, make.person("new")])
-    made = make.queue(project, overlap=3)
+    made = make.queue(project, overlap=3, **settings_given)
+    given: dict[str, Any] = {
+        "project": project.pk,
+        "queue": made.pk,
+        "tasks": TASKS,
+        "person": ahead.pk,
+        "ordering": made.ordering,
+    }
     with connection.cursor() as cursor:
         for statement in FILL.split(";"):
-            cursor.execute(statement, {"project": project.pk, "queue": made.pk, "tasks": TASKS, "person": ahead.pk})
+            cursor.execute(statement, given)
     return made
 
 
@@ -134,6 +148,35 @@ def test_who_is_far_ahead_takes_as_many(queue: Queue, ahead: User) -> None:
     assert released is not None
     slots.release(released, by=make.manager(queue.project))
     assert looked_at(queue, ahead) < 30
+
+
+@pytest.mark.parametrize(
+    "settings_given",
+    [
+        {"ordering": "random"},
+        {"ordering": "spread"},
+        {"ordering": "finish"},
+        {"by_language": True},
+        {"skills": {"law": 1}, "most_per_day": 100_000, "most_in_all": 100_000},
+    ],
+    ids=lambda given: next(iter(given.values())) if "ordering" in given else next(iter(given)),
+)
+def test_it_is_so_in_every_order_and_with_rules_in_force(queue: Queue, ahead: User) -> None:
+    Membership.objects.filter(project=queue.project_id).update(languages=["de"], skills={"law": 1})
+    assert looked_at(queue, User.objects.get(email__startswith="new")) < 60
+    # The one without a turn leaves queues with caps to the other.
+    leaves_it = bool(queue.most_per_day) and claims.TAKE is claims.TAKE_AT_ONCE
+    assert (slots.take_next(queue, by=ahead) is None) == leaves_it
+    finish(ahead)
+    assert looked_at(queue, ahead) < 60
+    # What was handed to them, and what somebody let run out, is found at once too.
+    new = Task.objects.exclude(slots__annotator=ahead).order_by("pk").reverse()[0]
+    tasks.hand(new, to=ahead, by=make.manager(queue.project))
+    finish(ahead)
+    assert looked_at(queue, ahead) < 60
+    Slot.objects.filter(state="leased").update(lease_expires_at=timezone.now() - timedelta(minutes=1))
+    finish(ahead)
+    assert looked_at(queue, ahead) < 60
 
 
 def set_bookmark(queue: Queue, by: User) -> None:

@@ -117,6 +117,7 @@ def test_an_overdue_slot_goes_to_somebody_else_and_the_draft_stays(queue: Queue,
     taken = took(queue, ben)
     assert taken.pk == slot.pk
     assert taken.lease != slot.lease
+    assert Event.objects.get(verb="slot.taken", actor=ben).data == {"held_by": ann.pk}
     with pytest.raises(LeaseLost):
         annotations.submit(slot, {"response": {"text": "Late."}}, lease=str(slot.lease), by=ann)
     assert Draft.objects.get(slot=slot, annotator=ann).answers == {"response": {"text": "Half a"}}

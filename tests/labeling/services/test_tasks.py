@@ -205,6 +205,8 @@ class TestSkipRules:
     def test_without_one_another_person_gets_it(self, project: Project, ann: User, ben: User) -> None:
         queue = queue_of(project, 1)
         task = skipped(queue, ann)
+        slot = Slot.objects.get(annotator=ann)
+        assert told("slot.skipped") == (ann, project, "slot", slot.pk, {"reason": "broken"})
         assert took(queue, ben).task_id == task.pk
 
     def test_it_retires_after_so_many(self, project: Project, ann: User, ben: User) -> None:

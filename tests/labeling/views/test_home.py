@@ -11,9 +11,9 @@ import pytest
 from django.test import Client
 from django.utils import timezone
 
-from labeling.models import Queue, Slot, User
+from labeling.models import Queue, Slot, Task, User
 from labeling.selectors import work
-from labeling.services import queues, skips, slots
+from labeling.services import queues, skips, slots, tasks
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -66,6 +66,30 @@ def test_the_day_begins_where_the_person_is() -> None:
     Slot.objects.filter(annotator=ann).update(finished_at=timezone.now())
     assert "1 done today" in home(ann, annotate_zone="Pacific/Pago_Pago")
     assert "1 done today" in home(ann, annotate_zone="../../etc/passwd")
+
+
+def test_queues_with_a_higher_priority_stand_first() -> None:
+    ann = make.person("ann")
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)
+    first, last, urgent = (make.queue(project, priority=number) for number in (0, -1, 5))
+    page = home(ann)
+    assert sorted((first, last, urgent), key=lambda queue: page.index(f'href="/label/{queue.pk}/"')) == [
+        urgent, first, last,
+    ]  # fmt: skip
+
+
+def test_a_seat_that_nobody_else_is_to_have_is_left_for_nobody() -> None:
+    """A lease that ran out is left for others, but not where the task asks for fewer answers since."""
+    ann, ben = make.person("ann"), make.person("ben")
+    project = make.project(annotators=[ann, ben])
+    make.imported(project, 1)
+    queue = make.queue(project)
+    slots.take_next(queue, by=ben)
+    Slot.objects.update(lease_expires_at=timezone.now() - timedelta(minutes=1))
+    assert work.left_for(queue, ann).number == 1
+    tasks.retire(Task.objects.get(), by=make.manager(project))
+    assert work.left_for(queue, ann).number == 0
 
 
 def test_a_closed_queue_is_not_offered_and_a_paused_one_says_so() -> None:
