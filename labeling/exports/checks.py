@@ -57,7 +57,7 @@ class Watch:
             self._control_rows += 1
             self._control_token = self._control_token or token
         if not self._odd_messages:
-            self._odd_messages = any(set(message) != {"role", "content"} for message in _messages(row))
+            self._odd_messages = _differs_in_shape(row)
 
     def _look_for_dates(self, row: Row) -> None:
         for column, text in _texts(row, ""):
@@ -68,7 +68,8 @@ class Watch:
         """Sentences for whoever is going to train on the file."""
         said = [
             f"Every text in “{column}” is a date. JSON readers built on Arrow, such as datasets, turn such a "
-            "column into points in time. Load the file with datasets.Dataset.from_list over the parsed lines."
+            "column into points in time. Load a release by its card, which names the types, with datasets 4.7 or "
+            "later; a file without a card with datasets.Dataset.from_list over the parsed lines."
             for column, dates in self._all_dates.items()
             if dates
         ]
@@ -80,16 +81,24 @@ class Watch:
             )
         if self._odd_messages:
             said.append(
-                "Some messages have tool calls, names or call ids. Give datasets 4.7 or later the whole file; load "
-                "splits one by one, for a split without such messages has other columns."
+                "Some messages have tool calls, names or call ids, or some rows a list of tools. datasets reads them "
+                "from 4.7 on: all parts of a release by its card, which names the types; files without a card one at "
+                "a time (data_files with one file), for a part without such rows has other columns."
             )
         return said
 
 
-def _messages(row: Row) -> Iterator[Message]:
+def _differs_in_shape(row: Row) -> bool:
+    """Whether a row has what other rows may not have, so that a part of the dataset has other columns than another."""
+    places = [row, *(value for value in row.values() if isinstance(value, dict))]
+    return any(isinstance(place.get("tools"), list) for place in places) or any(
+        set(message) != {"role", "content"} for place in places for message in _messages(place)
+    )
+
+
+def _messages(row: Mapping[str, Any]) -> Iterator[Message]:
     """The messages of a row, in whichever of its columns they stand."""
-    columns = [*row.values(), *(inner for value in row.values() if isinstance(value, dict) for inner in value.values())]
-    for value in columns:
+    for value in row.values():
         if isinstance(value, list) and value and isinstance(value[0], dict) and {"role", "content"} <= set(value[0]):
             yield from value
 
