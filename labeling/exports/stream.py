@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.exports import examples, tokens
+from labeling.exports import examples, leaders, tokens
 from labeling.exports.checks import Watch, about_apart, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
-from labeling.exports.policies import Policies, SplitBy
+from labeling.exports.policies import Dedupe, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
@@ -114,6 +114,17 @@ def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleani
     return cleaning.clean(choice.format.rows(example, choice.policies, removed))
 
 
+def gives_rows(choice: Choice, tools: Tools) -> leaders.Gives:
+    """Whether a prompt gives a row in the format of a choice, whatever stands in the file already."""
+    alone = replace(choice, policies=replace(choice.policies, dedupe=Dedupe.NONE))
+
+    def gives(example: Example) -> bool:
+        uncounted = Removed()
+        return any(True for _ in rows_of(alone, example, uncounted, cleaning_of(alone, tools, uncounted)))
+
+    return gives
+
+
 class _Rows:
     """The rows of an export, each with whether it is its prompt's first.
 
@@ -128,6 +139,7 @@ class _Rows:
             raise Invalid(said, errors=[Fault("tokenizer", said)])
         self._choice = choice
         self._removed = removed
+        self._tools = tools
         self._between = between
         self._cleaning = cleaning_of(choice, tools, removed)
         self._apart = 0
@@ -152,7 +164,7 @@ class _Rows:
             held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
             splits = Splits(policies, self._removed, held_out)
             scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
-            prompts = self._of(examples.read(own, scope), splits)
+            prompts = self._of(leaders.read(own, scope, gives_rows(choice, self._tools)), splits)
             if choice.format.apart:
                 yield from apart(prompts)
             else:

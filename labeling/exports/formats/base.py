@@ -25,7 +25,7 @@ class Format(Protocol):
     uses: tuple[str, ...] = ()
     # The format that gives the same answers in other words, for lists that name each kind of rows once.
     like: str = ""
-    # What the prompts that lead a file have, by the names of `examples.LEADING`: lists that are empty on many rows
+    # What the prompts that lead a file have, by the names of `leaders.LEADING`: lists that are empty on many rows
     # must not be empty on all of the first, for a reader would know no type for what is in them.
     leads: tuple[str, ...] = ()
     # Whether rows tell how each candidate came to be: it is read for such a format alone.
