@@ -21,6 +21,7 @@ RULES: dict[str, str] = {
     "not_standard": "rows whose prompt has a system text, several turns or tools, which one plain text cannot hold",
     "unfit_turns": "rows whose prompt has turns or tools that this format has no place for, such as tool calls",
     "unrated": "responses that nobody rated on one of the attributes that are the columns of this file",
+    "other_reference": "responses beside the first, which is the one that a prompt is given to compare with",
     "other_rating": "ratings by questions, or on scales, that are no columns of this file",
     "model": "responses that are not of the models that were asked for",
     "length": "responses that are shorter or longer than was asked for",

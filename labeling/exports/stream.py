@@ -111,7 +111,7 @@ def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleani
         removed.add("withdrawn", example.withdrawn)
         if not example.annotations:
             return ()
-    return cleaning.clean(choice.format.rows(example, choice.policies, removed))
+    return cleaning.clean(choice.format.rows(example, choice.policies, removed), example.prompt)
 
 
 def gives_rows(choice: Choice, tools: Tools) -> leaders.Gives:

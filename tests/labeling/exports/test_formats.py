@@ -490,6 +490,17 @@ def test_prompts_come_whether_answered_or_not() -> None:
     assert FORMATS["prompts"].unanswered
 
 
+def test_responses_beside_the_reference_are_counted() -> None:
+    removed = Removed()
+    given = example(written("One."), written("Two."), written(" "), edited("Three."))
+    (row,) = FORMATS["prompts"].rows(given, Policies(), removed)
+    assert row["reference"] == "One."
+    assert removed.as_dict() == {"other_reference": 2, "empty_text": 1}
+    removed = Removed()
+    (row,) = FORMATS["prompts"].rows(example(), Policies(), removed)
+    assert (row["reference"], removed.as_dict()) == ("", {})
+
+
 def test_raw_has_a_row_for_every_version_of_every_annotation() -> None:
     found = rows("raw", written("Frist.", latest=False), written("First."), ranked("a b"))
     assert [row["latest"] for row in found] == [False, True, True]
