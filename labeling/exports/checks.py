@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from labeling.exports import control_tokens
@@ -11,6 +11,9 @@ from labeling.exports.records import Message, Row
 
 # The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
 FIRST_BYTES = 10 * 1024 * 1024
+
+# The fewest rows that OpenAI trains on, and the most bytes of a file that it takes: 512 MB, as the smaller megabytes.
+HOSTED_ROWS, HOSTED_BYTES = 10, 512_000_000
 
 # What Arrow reads as a point in time: a date, or a date and a time without fractions of a second.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
@@ -127,6 +130,30 @@ def about_labels(good: int, bad: int) -> list[str]:
         low, high = bad / good, bad / good * 4 / 3
         return [_uneven("false", f"desirable_weight between {low:.3g} and {high:.3g}")]
     return []
+
+
+def about_hosted(files: Iterable[tuple[str, int, int]]) -> list[str]:
+    """What to know about files for hosted fine-tuning: each with its part, "" for the whole, its rows and its bytes."""
+    found = list(files)
+    training = sum(rows for part, rows, _ in found if part in ("", "train"))
+    said = []
+    if 0 < training < HOSTED_ROWS:
+        rows = "is 1 row" if training == 1 else f"are {training} rows"
+        said.append(f"There {rows} to train on: OpenAI takes a file from {HOSTED_ROWS} rows on, Fireworks from 3.")
+    if any(size > HOSTED_BYTES for _, _, size in found):
+        said.append(
+            "A file is larger than the 512 MB that OpenAI takes: make a release, whose files are shards, or export "
+            "fewer prompts at a time."
+        )
+    return said
+
+
+def about_ignored(settings: Sequence[str]) -> list[str]:
+    """What to know about settings of cleaning that a format has no use for."""
+    if not settings:
+        return []
+    named = ", ".join(settings)
+    return [f"This format shows what is stored as it is stored: no row was cleaned ({named})."]
 
 
 def _uneven(label: str, advice: str) -> str:

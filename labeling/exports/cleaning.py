@@ -18,6 +18,9 @@ from labeling.text import canonical_json, with_documents
 # the text as it was shown, so that one space more would move them.
 VERBATIM = frozenset({"raw", "spans"})
 
+# The policies by which rows are cleaned.
+CLEANING = ("dedupe", "control_tokens", "max_tokens", "tokenizer")
+
 # The columns that hold the sides of a pair, under the names of different trainers: each sees one of them at a time.
 SIDES = ("chosen", "rejected", "preferred_output", "non_preferred_output", "response1", "response2")
 # What says of a row how good it is, or where it is from, and not what is in it. So do all columns that are a number.

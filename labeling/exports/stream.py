@@ -11,9 +11,9 @@ from typing import Any
 
 from labeling.errors import Conflict, Fault, Invalid
 from labeling.exports import examples, leaders, tokens
-from labeling.exports.checks import Watch, about_apart, about_labels
+from labeling.exports.checks import Watch, about_apart, about_hosted, about_ignored, about_labels
 from labeling.exports.choices import Choice
-from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
+from labeling.exports.cleaning import CLEANING, VERBATIM, Cleaning, Tools
 from labeling.exports.policies import Dedupe, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
@@ -103,6 +103,16 @@ def about_escaped(number: int) -> list[str]:
     """What to know about rows that cleaning has changed."""
     rows = "1 row" if number == 1 else f"{number:,} rows"
     return [f"Control tokens in {rows} were broken up by a space after their first character."] if number else []
+
+
+def about_files(choice: Choice, files: Iterable[tuple[str, int, int]], *, benchmark: bool) -> list[str]:
+    """What to know about files of a format as such: each with its part, "" for the whole, its rows and its bytes."""
+    said = about_hosted(files) if choice.format.hosted else []
+    if choice.format.name not in VERBATIM:
+        return said
+    asked, usual = choice.policies, Policies()
+    ignored = [name for name in CLEANING if getattr(asked, name) != getattr(usual, name)]
+    return said + about_ignored(ignored + ["benchmark"] * benchmark)
 
 
 def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleaning) -> Iterable[Row]:
@@ -223,6 +233,7 @@ class Export:
     ) -> None:
         self.report = Report(choice.as_dict)
         self._removed = Removed()
+        self._choice, self._benchmark = choice, bool(tools and tools.benchmark)
         self._watch = Watch() if watch else None
         self._rows = _Rows(choice, self._removed, tools or Tools(), between)
         first = next(iter(self._rows), None)
@@ -273,6 +284,9 @@ class Export:
         if any(labels.values()):
             report.labels = {"true": labels[True], "false": labels[False]}
             report.warnings += about_labels(labels[True], labels[False])
+        part = self._choice.policies.split or ""
+        files = [(part, report.rows, report.bytes)]
+        report.warnings += about_files(self._choice, files, benchmark=self._benchmark)
 
     def _with_first(self, first: tuple[bool, Row]) -> Iterator[tuple[bool, Row]]:
         yield first

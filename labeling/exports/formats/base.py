@@ -34,6 +34,8 @@ class Format(Protocol):
     unanswered: bool = False
     # Whether rows of one prompt must not be neighbours, because the trainer pairs each row with the next.
     apart: bool = False
+    # Whether it is for hosted fine-tuning, where a file must have some rows and not be too large.
+    hosted: bool = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         """The rows of one prompt, in a fixed order. What a rule leaves out is counted in `removed`."""

@@ -19,6 +19,7 @@ class OpenAiPreference(Format):
     uses = ("pairs", "edits")
     like = "preference"
     leads = ("tools",)
+    hosted = True
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = for_openai(asked(example.prompt))
