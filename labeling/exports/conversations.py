@@ -30,7 +30,12 @@ def asked(prompt: Prompt) -> list[Message]:
     Documents stand as generators get them: title and text of each, a blank line between. A response that was
     written with the documents in view would teach a model to invent, were they left out.
     """
-    messages = [_with_arguments(message) for message in plain(prompt)]
+    return [_with_arguments(message) for message in asked_as_stored(prompt)]
+
+
+def asked_as_stored(prompt: Prompt) -> list[Message]:
+    """The same for hosted APIs: arguments of calls that are stored as JSON text stay the very same text."""
+    messages = plain(prompt)
     messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
     return messages
 
