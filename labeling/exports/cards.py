@@ -12,7 +12,7 @@ from typing import Any
 
 from labeling.exports import hubwords, wording
 from labeling.exports.frontmatter import front_matter
-from labeling.exports.schemas import as_features, is_certain
+from labeling.exports.schemas import as_features, holds_json
 from labeling.exports.wording import Manifest, counted, listed
 from labeling.licenses import OTHER
 
@@ -68,13 +68,15 @@ def _metadata(manifest: Manifest) -> dict[str, Any]:
         "dataset_info": [
             {"config_name": kind["format"], "features": as_features(kind["schema"])}
             for kind in kinds
-            # Parquet knows its own types, and has text where rows differ in shape.
-            if kind.get("schema")
-            and is_certain(kind["schema"])
-            and not wording.files_of(manifest, kind)[0]["path"].endswith(".parquet")
+            if _names_types(manifest, kind)
         ],
     }
     return {name: value for name, value in found.items() if value}
+
+
+def _names_types(manifest: Manifest, kind: Format) -> bool:
+    """Whether the card says what the columns hold. Parquet knows its own types, and has text where rows differ."""
+    return bool(kind.get("schema")) and not wording.files_of(manifest, kind)[0]["path"].endswith(".parquet")
 
 
 def _license(manifest: Manifest) -> dict[str, str]:
@@ -198,6 +200,12 @@ def _loading(manifest: Manifest) -> Iterator[str]:
         f'rows = load_dataset("FOLDER", "{first}", split="{part}")',
         "```",
     )
+    odd = [f"`{kind['format']}`" for kind in kinds if _names_types(manifest, kind) and holds_json(kind["schema"])]
+    if odd:
+        yield (
+            f"\nFor {listed(odd)} it takes `datasets` 4.7 or later: rows differ in shape there, as messages with tool "
+            "calls do, or every text of a column is a date, and the types that this card names keep them as they are."
+        )
     paths = [file["path"] for kind in kinds for file in wording.files_of(manifest, kind)]
     plain = next((path for path in paths if path.endswith((".jsonl", ".jsonl.gz"))), "")
     if plain:

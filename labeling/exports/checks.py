@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from labeling.exports import control_tokens
@@ -11,6 +11,9 @@ from labeling.exports.records import Message, Row
 
 # The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
 FIRST_BYTES = 10 * 1024 * 1024
+
+# The fewest rows that OpenAI trains on, and the most bytes of a file that it takes: 512 MB, as the smaller megabytes.
+HOSTED_ROWS, HOSTED_BYTES = 10, 512_000_000
 
 # What Arrow reads as a point in time: a date, or a date and a time without fractions of a second.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
@@ -57,7 +60,7 @@ class Watch:
             self._control_rows += 1
             self._control_token = self._control_token or token
         if not self._odd_messages:
-            self._odd_messages = any(set(message) != {"role", "content"} for message in _messages(row))
+            self._odd_messages = _differs_in_shape(row)
 
     def _look_for_dates(self, row: Row) -> None:
         for column, text in _texts(row, ""):
@@ -68,7 +71,8 @@ class Watch:
         """Sentences for whoever is going to train on the file."""
         said = [
             f"Every text in “{column}” is a date. JSON readers built on Arrow, such as datasets, turn such a "
-            "column into points in time. Load the file with datasets.Dataset.from_list over the parsed lines."
+            "column into points in time. Load a release by its card, which names the types, with datasets 4.7 or "
+            "later; a file without a card with datasets.Dataset.from_list over the parsed lines."
             for column, dates in self._all_dates.items()
             if dates
         ]
@@ -80,16 +84,24 @@ class Watch:
             )
         if self._odd_messages:
             said.append(
-                "Some messages have tool calls, names or call ids. Give datasets 4.7 or later the whole file; load "
-                "splits one by one, for a split without such messages has other columns."
+                "Some messages have tool calls, names or call ids, or some rows a list of tools. datasets reads them "
+                "from 4.7 on: all parts of a release by its card, which names the types; files without a card one at "
+                "a time (data_files with one file), for a part without such rows has other columns."
             )
         return said
 
 
-def _messages(row: Row) -> Iterator[Message]:
+def _differs_in_shape(row: Row) -> bool:
+    """Whether a row has what other rows may not have, so that a part of the dataset has other columns than another."""
+    places = [row, *(value for value in row.values() if isinstance(value, dict))]
+    return any(isinstance(place.get("tools"), list) for place in places) or any(
+        set(message) != {"role", "content"} for place in places for message in _messages(place)
+    )
+
+
+def _messages(row: Mapping[str, Any]) -> Iterator[Message]:
     """The messages of a row, in whichever of its columns they stand."""
-    columns = [*row.values(), *(inner for value in row.values() if isinstance(value, dict) for inner in value.values())]
-    for value in columns:
+    for value in row.values():
         if isinstance(value, list) and value and isinstance(value[0], dict) and {"role", "content"} <= set(value[0]):
             yield from value
 
@@ -118,6 +130,30 @@ def about_labels(good: int, bad: int) -> list[str]:
         low, high = bad / good, bad / good * 4 / 3
         return [_uneven("false", f"desirable_weight between {low:.3g} and {high:.3g}")]
     return []
+
+
+def about_hosted(files: Iterable[tuple[str, int, int]]) -> list[str]:
+    """What to know about files for hosted fine-tuning: each with its part, "" for the whole, its rows and its bytes."""
+    found = list(files)
+    training = sum(rows for part, rows, _ in found if part in ("", "train"))
+    said = []
+    if 0 < training < HOSTED_ROWS:
+        rows = "is 1 row" if training == 1 else f"are {training} rows"
+        said.append(f"There {rows} to train on: OpenAI takes a file from {HOSTED_ROWS} rows on, Fireworks from 3.")
+    if any(size > HOSTED_BYTES for _, _, size in found):
+        said.append(
+            "A file is larger than the 512 MB that OpenAI takes: make a release, whose files are shards, or export "
+            "fewer prompts at a time."
+        )
+    return said
+
+
+def about_ignored(settings: Sequence[str]) -> list[str]:
+    """What to know about settings of cleaning that a format has no use for."""
+    if not settings:
+        return []
+    named = ", ".join(settings)
+    return [f"This format shows what is stored as it is stored: no row was cleaned ({named})."]
 
 
 def _uneven(label: str, advice: str) -> str:

@@ -10,13 +10,16 @@ from typing import Any
 from labeling.exports import control_tokens, tokens
 from labeling.exports.contamination import Benchmark
 from labeling.exports.policies import ControlTokens, Dedupe, Policies
-from labeling.exports.records import Row
+from labeling.exports.records import Prompt, Row
 from labeling.exports.removed import Removed
-from labeling.text import canonical_json
+from labeling.text import canonical_json, with_documents
 
 # Formats that show what is stored as it is stored: no row of theirs is changed or left out. Offsets of marks count in
 # the text as it was shown, so that one space more would move them.
 VERBATIM = frozenset({"raw", "spans"})
+
+# The policies by which rows are cleaned.
+CLEANING = ("dedupe", "control_tokens", "max_tokens", "tokenizer")
 
 # The columns that hold the sides of a pair, under the names of different trainers: each sees one of them at a time.
 SIDES = ("chosen", "rejected", "preferred_output", "non_preferred_output", "response1", "response2")
@@ -48,7 +51,7 @@ class Cleaning:
         self._seen: set[bytes] = set()
         self.fresh: list[bytes] | None = None
         self.escaped = 0  # rows in which a control token was broken up
-        self._rules: list[tuple[str, Callable[[Row], bool]]] = []
+        self._rules: list[tuple[str, Callable[[Row, Prompt], bool]]] = []
         if tools.benchmark:
             self._rules.append(("benchmark", self._is_in_benchmark))
         if policies.control_tokens is ControlTokens.DROP:
@@ -58,15 +61,15 @@ class Cleaning:
         if policies.dedupe is Dedupe.ROWS:
             self._rules.append(("repeated", self._is_repeated))
 
-    def clean(self, rows: Iterable[Row]) -> Iterable[Row]:
+    def clean(self, rows: Iterable[Row], prompt: Prompt) -> Iterable[Row]:
         """The rows of one prompt that may stay. Each says how many there are, where it said so before."""
-        kept = self._kept(rows) if self._rules else rows
+        kept = self._kept(rows, prompt) if self._rules else rows
         return map(self._escaped, kept) if self._policies.control_tokens is ControlTokens.ESCAPE else kept
 
-    def _kept(self, rows: Iterable[Row]) -> list[Row]:
+    def _kept(self, rows: Iterable[Row], prompt: Prompt) -> list[Row]:
         kept, all_rows = [], list(rows)
         for row in all_rows:
-            broken = next((rule for rule, breaks in self._rules if breaks(row)), None)
+            broken = next((rule for rule, breaks in self._rules if breaks(row, prompt)), None)
             if broken:
                 self._removed.add(broken)
             else:
@@ -80,15 +83,15 @@ class Cleaning:
         self.escaped += changed != row
         return changed
 
-    def _is_in_benchmark(self, row: Row) -> bool:
+    def _is_in_benchmark(self, row: Row, prompt: Prompt) -> bool:
         assert self._tools.benchmark
-        return self._tools.benchmark.matches(_texts_of(row))
+        return self._tools.benchmark.matches(_said_in(row, prompt))
 
-    def _is_too_long(self, row: Row) -> bool:
+    def _is_too_long(self, row: Row, prompt: Prompt) -> bool:
         assert self._policies.max_tokens is not None
         return tokens_in(row, self._tools.count) > self._policies.max_tokens
 
-    def _is_repeated(self, row: Row) -> bool:
+    def _is_repeated(self, row: Row, prompt: Prompt) -> bool:
         key = content_hash(row)
         if key in self._seen:
             return True
@@ -161,7 +164,7 @@ def content_hash(row: Row) -> bytes:
     return hashlib.blake2b(content.encode(), digest_size=16).digest()
 
 
-def _has_control_token(row: Row) -> bool:
+def _has_control_token(row: Row, prompt: Prompt) -> bool:
     return any(control_tokens.find(text) for text in _texts_of(row))
 
 
@@ -171,6 +174,19 @@ def _escaped(value: Any) -> Any:
     if isinstance(value, dict):
         return {name: _escaped(inner) for name, inner in value.items()}
     return [_escaped(inner) for inner in value] if isinstance(value, list) else value
+
+
+def _said_in(row: Row, prompt: Prompt) -> Iterator[str]:
+    """Every text of a row, and each by itself of those that a row holds as one: a short question stands behind its
+    documents there, and as plain text a response right behind both.
+    """
+    question = with_documents(prompt.messages[-1]["content"], prompt.context).rstrip()
+    for text in _texts_of(row):
+        yield text
+        if text.startswith(question):
+            yield text[len(question) :]
+    yield from (message["content"] for message in prompt.messages)
+    yield from (document["text"] for document in prompt.context)
 
 
 def _texts_of(row: Row) -> Iterator[str]:

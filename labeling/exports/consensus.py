@@ -6,29 +6,57 @@ Numbers are exact fractions until they are written, so that the order in which p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from fractions import Fraction
 from itertools import combinations
 
 from labeling.exports.answers import Judged, Ranking, Shares
-from labeling.exports.policies import Best, Consensus, Preference, Ratings, above_all, levels, majorities, preference_of
+from labeling.exports.policies import (
+    Best,
+    Consensus,
+    Preference,
+    Ratings,
+    above_all,
+    circles_in,
+    levels,
+    majorities,
+    preference_of,
+)
 
 # How many ratings of one response are kept where people differ.
 CLOSEST = 3
 
 
-def relations(judged: Judged, consensus: Consensus) -> tuple[list[Preference], dict[int, int]]:
-    """Which candidate stands above which, and the level of each, 0 for the best."""
+@dataclass(frozen=True)
+class Order:
+    """Which candidate stands above which, and the level of each, 0 for the best.
+
+    `circles` are the candidates that majorities put above one another in a circle: nothing stands above another there.
+    """
+
+    preferences: list[Preference]
+    levels: dict[int, int]
+    circles: list[frozenset[int]] = field(default_factory=list)
+
+
+def relations(judged: Judged, consensus: Consensus) -> Order:
+    """What the rankings of one prompt come to together."""
     if consensus is Consensus.MAJORITY:
         preferences = majorities(judged.rankings)
-        return preferences, levels(judged.candidates, preferences)
+        # Two people cannot contradict each other in a circle: where they differ there is no majority.
+        circles = circles_in(preferences) if len(judged.rankings) > 2 else []
+        if circles:
+            within = {candidate: number for number, circle in enumerate(circles) for candidate in circle}
+            preferences = [p for p in preferences if within.get(p.better, -1) != within.get(p.worse, -2)]
+        return Order(preferences, levels(judged.candidates, preferences, circles), circles)
     scores = borda(judged.rankings)
     order = {score: level for level, score in enumerate(sorted(set(scores.values()), reverse=True))}
-    return _by_score(judged.rankings, scores), {candidate: order[score] for candidate, score in scores.items()}
+    return Order(_by_score(judged.rankings, scores), {candidate: order[score] for candidate, score in scores.items()})
 
 
 def best_of(judged: Judged, texts: Mapping[int, str], consensus: Consensus) -> Best | None:
     """The candidate above each of the others: Condorcet's winner, or the one that alone has the highest Borda score."""
-    return above_all(relations(judged, consensus)[0], judged, texts)
+    return above_all(relations(judged, consensus).preferences, judged, texts)
 
 
 def borda(rankings: Sequence[Ranking]) -> dict[int, Fraction]:

@@ -30,9 +30,35 @@ def asked(prompt: Prompt) -> list[Message]:
     Documents stand as generators get them: title and text of each, a blank line between. A response that was
     written with the documents in view would teach a model to invent, were they left out.
     """
+    return [_with_arguments(message) for message in asked_as_stored(prompt)]
+
+
+def asked_as_stored(prompt: Prompt) -> list[Message]:
+    """The same for hosted APIs: arguments of calls that are stored as JSON text stay the very same text."""
     messages = plain(prompt)
     messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
     return messages
+
+
+def _with_arguments(message: Message) -> Message:
+    """The message with the arguments of its calls as objects, as chat templates want them.
+
+    Imports have made them so for a while; what came before may hold JSON text, as OpenAI's API has it.
+    """
+    if "tool_calls" not in message:
+        return message
+    return message | {"tool_calls": [_with_object(call) for call in message["tool_calls"]]}
+
+
+def _with_object(call: Any) -> Any:
+    function = call.get("function") if isinstance(call, dict) else None
+    if not isinstance(function, dict) or not isinstance(function.get("arguments"), str):
+        return call
+    try:
+        arguments = json.loads(function["arguments"])
+    except ValueError:
+        return call
+    return {**call, "function": {**function, "arguments": arguments}} if isinstance(arguments, dict) else call
 
 
 def reply(text: str) -> Message:

@@ -25,7 +25,7 @@ from psycopg import Cursor, IsolationLevel, ServerCursor, connect
 from labeling.exports.annotators import pseudonym
 from labeling.exports.groups import Connection, Groups
 from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
-from labeling.exports.scope import ALL_VERSIONS, LAST_ID, PRESENT, STANDS, Scope
+from labeling.exports.scope import ALL_VERSIONS, LAST_ID, STANDS, Scope
 from labeling.questions import form_candidates
 from labeling.selectors.slots import KEYS
 from labeling.text import sql_list
@@ -39,11 +39,11 @@ _DECODER = json.JSONDecoder()
 
 _UTC = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
-_COLUMNS = (
+COLUMNS = (
     "p.id, p.external_id, p.messages, p.context, p.batch, p.language, to_json(p.tags)::text, p.metadata::text, p.tools"
 )
-_PROMPTS = f"""
-SELECT {_COLUMNS}
+PROMPTS = f"""
+SELECT {COLUMNS}
 FROM labeling_prompt p
 WHERE p.project_id = %(project)s AND p.id > %(after)s AND p.id <= %(last_prompt)s {{which}}
 ORDER BY p.id
@@ -81,46 +81,10 @@ _PROVENANCE = """
 _NO_PROVENANCE = "'{}'"
 # Prompts with tool calls, and those with a name or a call's id in a message. Migration 0005 has an index of each, whose
 # condition must be written in the same words.
-_ODD_PATHS = ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
-_ODD_PROMPTS = [
-    f"""
-SELECT {_COLUMNS}
-FROM labeling_prompt p
-WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_prompt)s {{which}}
-ORDER BY p.id
-"""  # noqa: S608  only constants are put in
-    for path in _ODD_PATHS
-]
-# Other prompts that may lead, by what formats call them: those with several turns of a user, those with documents,
-# those with tools, and those with a response that somebody has marked. Only tools have an index: they are looked for
-# where a format needs one.
-LEADING = {
-    "turns": "jsonb_path_exists(p.messages, '$[*] ? (@.role == \"assistant\")')",
-    "documents": "p.context <> '[]'::jsonb",
-    "tools": "p.tools <> ''",
-    "marks": f"""EXISTS (
-    SELECT 1 FROM labeling_task t
-    JOIN labeling_slot s ON s.task_id = t.id
-    JOIN labeling_annotation a ON a.slot_id = s.id
-    WHERE t.prompt_id = p.id AND {STANDS} {PRESENT}
-      AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}} AND a.answers @? '$.*.*[*].start'
-    OFFSET 0
-  )""",  # noqa: S608  only constants are put in
-}
-# Prompts whose candidates somebody has judged in one queue, the first judged first.
-_JUDGED_PROMPTS = f"""
-SELECT {_COLUMNS}
-FROM labeling_annotation a
-JOIN labeling_slot s ON s.id = a.slot_id
-JOIN labeling_task t ON t.id = s.task_id
-JOIN labeling_prompt p ON p.id = t.prompt_id
-WHERE a.queue_id = %(judged)s AND {STANDS} {PRESENT} AND cardinality(s.candidate_order) > 0
-  AND p.id <= %(last_prompt)s{{answers}}{{prompts}}
-ORDER BY a.id
-"""  # noqa: S608  only constants are put in
+ODD_PATHS = ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")
 # Prompts that their tags hold out of training (labeling.exports.splits).
 _HELD_OUT = f"""
-SELECT {_COLUMNS}
+SELECT {COLUMNS}
 FROM labeling_prompt p
 WHERE p.project_id = %(project)s AND p.tags && %(held_out)s::varchar[] AND p.id <= %(last_prompt)s
 """  # noqa: S608  only a constant is put in
@@ -130,7 +94,7 @@ SELECT keys.name
 FROM labeling_prompt p, jsonb_array_elements(p.messages) AS message, jsonb_object_keys(message) AS keys(name)
 WHERE p.project_id = %(project)s AND p.messages @? '{path}' AND p.id <= %(last_prompt)s
 """  # noqa: S608  only a constant is put in
-    for path in _ODD_PATHS
+    for path in ODD_PATHS
 )
 # Since when a project has tools is never forgotten: rows that a release gave had the column or not.
 _PROJECT = """
@@ -168,22 +132,21 @@ def held_out(own: Connection, project_id: int, tags: Sequence[str], last_prompt:
         yield from Groups(own, project_id).each(_batches(cursor, MOST_PROMPTS))
 
 
-def read(own: Connection, scope: Scope) -> Iterator[Example]:
-    """The examples of a scope in the order of their prompts' ids, but for the few that lead.
-
-    A loader takes a file's columns from its first rows. So of each part the first prompt whose messages have tool
-    calls, names or call ids leads, the first one with judged candidates, and the first with each thing that the scope
-    `leads` with: without them, a file whose early prompts are all plain would break at the first that is not.
-    """
-    book = Book(own, scope)
-    leading = leaders(book)
-    yield from book.examples(leading)
-    yield from following(book, led={prompt.id for prompt in leading})
-
-
 def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[Example]:
-    """The examples behind the prompt `after` in the order of their prompts' ids, without those that have led."""
+    """The examples behind the prompt `after` in the order of their prompts' ids, without those that have led.
+
+    Those that lead come before these: see `leaders`.
+    """
     scope = book.scope
+    with book.own.cursor(name="export_prompts") as cursor:
+        cursor.execute(scope.statement(PROMPTS), book.parameters | {"after": after})
+        yield from examples_of(book, cursor, lambda prompt: prompt.id not in led and scope.wanted(prompt))
+
+
+def examples_of(
+    book: Book, cursor: ServerCursor[tuple[Any, ...]], wanted: Callable[[Prompt], bool]
+) -> Iterator[Example]:
+    """The examples of the prompts that a cursor gives, as far as they are wanted: more at a time as it goes on."""
 
     def fetch(number: int) -> _Batch | None:
         rows = cursor.fetchmany(number)
@@ -191,17 +154,13 @@ def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[E
             return None
         found = book.grouped([_prompt(row) for row in rows])
         text = sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
-        return book.batch(
-            [prompt for prompt in found if prompt.id not in led and scope.wanted(prompt)], len(rows), text
-        )
+        return book.batch([prompt for prompt in found if wanted(prompt)], len(rows), text)
 
-    with book.own.cursor(name="export_prompts") as cursor:
-        cursor.execute(scope.statement(_PROMPTS), book.parameters | {"after": after})
-        number = FIRST_PROMPTS
-        while batch := fetch(number):
-            yield from book.made(batch)
-            number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // max(1, batch.characters // batch.read)))
-            del batch  # or two would be in memory while the next is read
+    number = FIRST_PROMPTS
+    while batch := fetch(number):
+        yield from book.made(batch)
+        number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // max(1, batch.characters // batch.read)))
+        del batch  # or two would be in memory while the next is read
 
 
 def count(own: Connection, scope: Scope) -> int:
@@ -214,33 +173,6 @@ def message_keys(book: Book) -> tuple[str, ...]:
     """What the messages of the project's prompts have besides `role` and `content`."""
     found = {row[0] for row in book.own.execute(_MESSAGE_KEYS, book.parameters)}
     return tuple(sorted(found - {"role", "content"}))
-
-
-def leaders(book: Book) -> list[Prompt]:
-    """The prompts that lead: of each kind the first that is wanted, so that each split has its own."""
-    found: dict[int, Prompt] = {}
-    for part in book.scope.parts:
-        odd = (_first(book, statement, part) for statement in _ODD_PROMPTS)
-        kinds = [next(filter(None, odd), None)]
-        if not book.scope.unanswered or book.scope.release is not None:
-            # Queues whose forms never showed candidates are not looked through for some that were judged.
-            judged = (_first(book, _JUDGED_PROMPTS, part, judged=q) for q in sorted(book.queues_with_candidates))
-            kinds.append(next(filter(None, judged), None))
-        for name in book.scope.leads:
-            if name == "tools" and not book.with_tools:
-                continue
-            statement = _PROMPTS.replace("{which}", f"AND {LEADING[name]} {{which}}")
-            kinds.append(_first(book, statement, part, after=0))
-        found |= {prompt.id: prompt for prompt in kinds if prompt is not None}
-    return list(found.values())
-
-
-def _first(book: Book, statement: str, part: Callable[[Prompt], bool], **parameters: int) -> Prompt | None:
-    with book.own.cursor(name="export_leaders") as cursor:
-        cursor.execute(book.scope.statement(statement, present=True), book.parameters | parameters)
-        wanted = book.scope.wanted
-        prompts = (prompt for found in _batches(cursor, FIRST_PROMPTS) for prompt in book.grouped(found))
-        return next((prompt for prompt in prompts if wanted(prompt) and part(prompt)), None)
 
 
 def _batches(cursor: ServerCursor[tuple[Any, ...]], number: int) -> Iterator[list[Prompt]]:

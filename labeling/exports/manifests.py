@@ -17,6 +17,7 @@ from labeling.exports.croissant import croissant
 from labeling.exports.files import KINDS
 from labeling.exports.plans import Plan
 from labeling.exports.removed import RULES
+from labeling.exports.stream import about_files
 from labeling.exports.totals import FormatTotals, Totals
 
 VERSION = 1
@@ -95,7 +96,8 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
             if totals.of(name).agreements
         },
         "formats": [
-            _format(choice, totals.of(choice.format.name), [f["path"] for f in listed]) for choice in plan.choices
+            _format(choice, totals.of(choice.format.name), listed, benchmark=bool(plan.benchmark))
+            for choice in plan.choices
         ],
         "files": listed,
     }
@@ -123,8 +125,10 @@ def _sources(plan: Plan, totals: Totals) -> dict[str, Any]:
     }
 
 
-def _format(choice: Choice, of: FormatTotals, paths: Sequence[str]) -> dict[str, Any]:
+def _format(choice: Choice, of: FormatTotals, files: Sequence[Mapping[str, Any]], *, benchmark: bool) -> dict[str, Any]:
     removed = of.removed.as_dict()
+    mine = [file for file in files if file["format"] == choice.format.name]
+    sizes = [(file["split"], file["rows"], file["bytes"]) for file in mine]
     return {
         "format": choice.format.name,
         "title": choice.format.title,
@@ -134,8 +138,8 @@ def _format(choice: Choice, of: FormatTotals, paths: Sequence[str]) -> dict[str,
         "prompts": of.prompts,
         "labels": of.labels,
         "removed": [{"rule": rule, "count": number, "meaning": RULES[rule]} for rule, number in removed.items()],
-        "warnings": of.warnings,
-        "files": [path for path in paths if path.startswith(f"{choice.format.name}/")],
+        "warnings": of.warnings + about_files(choice, sizes, benchmark=benchmark),
+        "files": [file["path"] for file in mine],
     }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from itertools import combinations
 
 from labeling.exports.answers import Judged, Ranking
@@ -167,7 +168,8 @@ class Preference:
 
     `gap` is how many places lie between them, as a mean over the raters; ties count 0 and the other way round
     counts negative. `strength` is how much better those who agree call it, as a mean, of `strengths` degrees; `margin`
-    is the same from 0 for the weakest degree to 1 for the strongest. All are 0 where no degree was asked.
+    is the same as a share of the strongest degree, so that the weakest is more than nothing; `degree` goes from 0 for
+    the weakest to 1 for the strongest. All are 0 where no degree was asked.
     """
 
     better: int
@@ -179,6 +181,7 @@ class Preference:
     strength: float = 0.0
     strengths: int = 0
     margin: float = 0.0
+    degree: float = 0.0
 
     @property
     def raters(self) -> int:
@@ -194,7 +197,8 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
     """Every pair of candidates that a strict majority of its raters puts in the same order.
 
     A rater who ties the two is counted among the raters, so a pair that one of two people ties is a tie. Never holds
-    a pair in both directions. With three raters or more the pairs may run in a circle (Condorcet's paradox).
+    a pair in both directions. With three raters or more the pairs may run in a circle (Condorcet's paradox): see
+    `circles_in`.
     """
     found = []
     candidates = sorted({candidate for ranking in rankings for candidate in ranking.places})
@@ -225,40 +229,74 @@ def preference_of(rankings: Sequence[Ranking], better: int, worse: int) -> Prefe
     return Preference(better, worse, votes, against, tied, apart / len(rankings), *_degree(rankings, better))
 
 
-def _degree(rankings: Sequence[Ranking], better: int) -> tuple[float, int, float]:
-    """How much better those who prefer a candidate call it: the mean degree, the number of degrees, the margin."""
+def _degree(rankings: Sequence[Ranking], better: int) -> tuple[float, int, float, float]:
+    """How much better those who prefer a candidate call it: as the last four fields of a preference."""
     said = [ranking for ranking in rankings if ranking.strengths and ranking.places[better] == 0]
     # Whoever had one degree alone was not asked how much; with that alone there is nothing to tell a margin from.
     said = [ranking for ranking in said if ranking.strengths > 1] or said
     if not said:
-        return 0.0, 0, 0.0
+        return 0.0, 0, 0.0, 0.0
     strength = sum(ranking.strength for ranking in said) / len(said)
-    margin = sum((r.strength - 1) / (r.strengths - 1) for r in said if r.strengths > 1) / len(said)
-    return strength, max(ranking.strengths for ranking in said), margin
+    margin = sum(r.strength / r.strengths for r in said if r.strengths > 1) / len(said)
+    degree = sum((r.strength - 1) / (r.strengths - 1) for r in said if r.strengths > 1) / len(said)
+    return strength, max(ranking.strengths for ranking in said), margin, degree
 
 
-def levels(candidates: Collection[int], preferences: Collection[Preference]) -> dict[int, int]:
+def levels(
+    candidates: Collection[int], preferences: Collection[Preference], circles: Collection[Collection[int]] = ()
+) -> dict[int, int]:
     """Each candidate's level, 0 for the best: by Copeland's score, the pairs it wins less the pairs it loses.
 
-    For one rater these are the places of the ranking. Candidates in a circle share a level.
+    For one rater these are the places of the ranking. Candidates in a circle share a level, which is that of the mean
+    of their scores; `preferences` hold none between them.
     """
-    scores = dict.fromkeys(candidates, 0)
+    scores: dict[int, Fraction | int] = dict.fromkeys(candidates, 0)
     for preference in preferences:
         scores[preference.better] += 1
         scores[preference.worse] -= 1
+    for circle in circles:
+        scores |= dict.fromkeys(circle, Fraction(sum(scores[candidate] for candidate in circle), len(circle)))
     order = {score: level for level, score in enumerate(sorted(set(scores.values()), reverse=True))}
     return {candidate: order[score] for candidate, score in scores.items()}
 
 
-def runs_in_circle(preferences: Collection[Preference]) -> bool:
-    """Whether majorities contradict one another: A above B, B above C, and C above A."""
+def circles_in(preferences: Collection[Preference]) -> list[frozenset[int]]:
+    """The candidates that majorities put above one another in a circle (A above B, B above C, and C above A).
+
+    Each of a circle stands above each other one by way of some: the strongly connected components of more than one.
+    """
+    below: dict[int, set[int]] = {}
+    for preference in preferences:
+        below.setdefault(preference.better, set()).add(preference.worse)
+    reached = {candidate: _reached(candidate, below) for candidate in _circling(preferences)}
+    found: list[frozenset[int]] = []
+    for candidate in sorted(reached):
+        circle = frozenset(other for other in reached[candidate] if candidate in reached.get(other, ()))
+        if circle and circle not in found:
+            found.append(circle)
+    return found
+
+
+def _circling(preferences: Collection[Preference]) -> set[int]:
+    """What is left once nothing is above all of the rest: nothing where no majorities contradict one another."""
     left = {p.better for p in preferences} | {p.worse for p in preferences}
     while left:
         unbeaten = left - {p.worse for p in preferences if p.better in left}
         if not unbeaten:
-            return True
+            break
         left -= unbeaten
-    return False
+    return left
+
+
+def _reached(candidate: int, below: Mapping[int, Collection[int]]) -> set[int]:
+    """All that stands below a candidate, by way of others too."""
+    found: set[int] = set()
+    waiting = [candidate]
+    while waiting:
+        new = set(below.get(waiting.pop(), ())) - found
+        found |= new
+        waiting += new
+    return found
 
 
 def choose(

@@ -9,7 +9,7 @@ from typing import Any
 
 from labeling.exports.answers import Judged, Text, edited, judged, rankings_of, shares
 from labeling.exports.consensus import candidates_rated, relations
-from labeling.exports.policies import Edits, Margin, Policies, Preference, choose, runs_in_circle
+from labeling.exports.policies import Edits, Margin, Policies, Preference, choose
 from labeling.exports.records import Annotation, Candidate, Example
 from labeling.exports.removed import Removed
 from labeling.exports.responses import is_agreed_on, is_long_enough, is_of_models, withheld
@@ -71,10 +71,11 @@ def _fit(pairs: Iterable[Pair], removed: Removed) -> list[Pair]:
 
 
 def _from_rankings(example: Example, group: Judged, policies: Policies, removed: Removed) -> Iterator[Pair]:
-    preferences, at = relations(group, policies.consensus)
-    chosen = choose(preferences, group.candidates, policies.pairs, seed=policies.seed, at=at)
-    if not chosen:
-        removed.add("circle" if runs_in_circle(preferences) else "no_preference")
+    order = relations(group, policies.consensus)
+    chosen = choose(order.preferences, group.candidates, policies.pairs, seed=policies.seed, at=order.levels)
+    removed.add("circle", len(order.circles))
+    if not chosen and not order.circles:
+        removed.add("no_preference")
     margins = _margins(example, policies)
     for preference in chosen:
         if not is_clear(preference, policies, removed):
@@ -107,7 +108,7 @@ def is_clear(preference: Preference, policies: Policies, removed: Removed) -> bo
     if not is_agreed_on(preference.raters, preference.agreement, policies, removed):
         return False
     # With one degree alone nobody was asked how much.
-    if preference.strengths > 1 and preference.margin < (policies.min_strength or 0):
+    if preference.strengths > 1 and preference.degree < (policies.min_strength or 0):
         removed.add("weak")
         return False
     return True

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from itertools import combinations
 
 from labeling.exports.consensus import rating_of
 from labeling.exports.policies import Ratings
@@ -14,61 +15,105 @@ from labeling.questions import Config
 
 @dataclass(frozen=True)
 class Rated:
-    """A response with the ratings it got: every rater's number, by the name of the question."""
+    """A response with the ratings it got: every rater's number, by the name of the question.
+
+    `queue` is where it was rated: of several queues all names, with a plus between.
+    """
 
     candidate: Candidate
     task_id: int
+    queue: str
     numbers: Mapping[str, tuple[int, ...]]
 
     def rating(self, attribute: str, together: Ratings) -> float:
         """What all raters come to, on the scale that was asked. ZeroDivisionError where there is none."""
         return rating_of([Fraction(number) for number in self.numbers[attribute]], together)
 
+    def agreement(self, attribute: str, asked: Config) -> float:
+        """How near the raters are: 1 less the mean distance of two of them, as a share of the scale; 1 of one alone."""
+        apart = [abs(one - other) for one, other in combinations(self.numbers[attribute], 2)]
+        if not apart:
+            return 1.0
+        return float(1 - Fraction(sum(apart), len(apart) * (asked["max"] - asked["min"])))
 
-def scales(example: Example) -> tuple[str, dict[str, Config]]:
-    """The queue whose form asks the most ratings for each response, and these questions by name; ("", {}) for none.
+
+@dataclass(frozen=True)
+class _Given:
+    """One number that somebody gave a response."""
+
+    question: str
+    config: Config
+    candidate: int
+    number: int
+    task_id: int
+    queue: str
+
+
+def scales(example: Example) -> dict[str, Config]:
+    """The questions that rate each response in the form that asks the most of them, by name; {} for none.
 
     The same for every prompt of an export: the questions become columns of its file.
     """
-    found = {queue: _scales(form.questions) for queue, form in example.forms.items()}
-    queue = max(found, key=lambda queue: len(found[queue]), default="")
-    return (queue, found[queue]) if queue and found[queue] else ("", {})
+    return max((_scales(form.questions) for form in example.forms.values()), key=len, default={})
+
+
+def every_scale(example: Example) -> dict[str, Config]:
+    """The questions that rate each response in any queue, by name; of two with one name the first."""
+    found: dict[str, Config] = {}
+    for form in example.forms.values():
+        found = _scales(form.questions) | found
+    return found
 
 
 def _scales(questions: tuple[Config, ...]) -> dict[str, Config]:
     return {one["name"]: one for one in questions if one["type"] == "rate" and one["per"] == "candidate"}
 
 
-def ratings(example: Example, queue: str, asked: Mapping[str, Config]) -> list[Rated]:
-    """The responses that were rated in a queue, by ascending id, with what each question of `asked` got.
+def ratings(example: Example, asked: Mapping[str, Config]) -> list[Rated]:
+    """The responses that were rated, by ascending id, with what each question of `asked` got in whichever queue.
 
-    A rating on another scale, from before the form was changed, is no rating: the two have no mean.
+    A rating on another scale, as before the form was changed, is no rating: the two have no mean. Somebody who rated a
+    response in two queues is two raters, as everywhere.
     """
-    numbers: dict[int, dict[str, list[int]]] = {}
+    given: dict[int, dict[str, list[int]]] = {}
     tasks: dict[int, int] = {}
-    for name, candidate_id, number, task_id in _given(example, queue, asked):
-        numbers.setdefault(candidate_id, {one: [] for one in asked})[name].append(number)
-        tasks.setdefault(candidate_id, task_id)
+    queues: dict[int, dict[str, None]] = {}
+    for one in _given(example):
+        if _is_on(one, asked):
+            given.setdefault(one.candidate, {name: [] for name in asked})[one.question].append(one.number)
+            tasks.setdefault(one.candidate, one.task_id)
+            queues.setdefault(one.candidate, {})[one.queue] = None
     return [
-        Rated(example.candidates[pk], tasks[pk], {name: tuple(given) for name, given in numbers[pk].items()})
-        for pk in sorted(numbers)
+        Rated(
+            example.candidates[pk],
+            tasks[pk],
+            "+".join(queues[pk]),
+            {name: tuple(numbers) for name, numbers in given[pk].items()},
+        )
+        for pk in sorted(given)
     ]
+
+
+def left_out(example: Example, asked: Mapping[str, Config], found: list[Rated]) -> int:
+    """How many of the ratings that these responses got are in none of their numbers."""
+    rated = {one.candidate.id for one in found}
+    counted = sum(len(numbers) for one in found for numbers in one.numbers.values())
+    return sum(one.candidate in rated for one in _given(example)) - counted
 
 
 def rated_anywhere(example: Example) -> set[int]:
     """The ids of the responses that somebody rated, in whichever queue and by whichever question."""
-    return {
-        annotation.shown[key]
-        for annotation in example.current
-        for name in _scales(annotation.form.questions)
-        for key in annotation.answers.get(name, {})
-    }
+    return {one.candidate for one in _given(example)}
 
 
-def _given(example: Example, queue: str, asked: Mapping[str, Config]) -> Iterator[tuple[str, int, int, int]]:
+def _is_on(given: _Given, asked: Mapping[str, Config]) -> bool:
+    """Whether a number answers one of these questions, on its scale."""
+    known = asked.get(given.question)
+    return known is not None and all(given.config[end] == known[end] for end in ("min", "max"))
+
+
+def _given(example: Example) -> Iterator[_Given]:
     for annotation in example.current:
-        if annotation.queue == queue:
-            for name, question in _scales(annotation.form.questions).items():
-                same = name in asked and all(question[end] == asked[name][end] for end in ("min", "max"))
-                for key, number in annotation.answers.get(name, {}).items() if same else ():
-                    yield name, annotation.shown[key], number, annotation.task_id
+        for name, question in _scales(annotation.form.questions).items():
+            for key, number in annotation.answers.get(name, {}).items():
+                yield _Given(name, question, annotation.shown[key], number, annotation.task_id, annotation.queue)

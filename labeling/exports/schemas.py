@@ -70,30 +70,31 @@ def _merged(one: Schema, other: Schema) -> Schema:
     return "json"
 
 
-def is_certain(schema: Schema) -> bool:
-    """Whether a card may name the types, because readers then give back what was written.
-
-    They do not where rows differ in shape, and where every text is a date: asked for text, Arrow reads the date first
-    and gives back `2024-01-01 00:00:00` without a word. Unasked, it gives a point in time, which nobody overlooks.
-    """
-    if isinstance(schema, Mapping):
-        return all(map(is_certain, schema.values()))
-    if isinstance(schema, list):
-        return is_certain(schema[0])
-    return schema not in ("json", "date")
-
-
 def as_features(schema: Mapping[str, Schema]) -> list[dict[str, Any]]:
-    """The schema as `dataset_info.features` of a dataset card spells it (`datasets.Features._to_yaml_list`)."""
+    """The schema as `dataset_info.features` of a dataset card spells it (`datasets.Features._to_yaml_list`).
+
+    What differs in shape is the type `json`, which `datasets` has known since 4.7: each value comes back as it was
+    written, in every part, whichever of them has which keys. So is a column of dates: asked for text, Arrow reads the
+    date first and gives back `2024-01-01 00:00:00`, and unasked a point in time.
+    """
     return [{"name": name, **_feature(inner)} for name, inner in schema.items()]
 
 
+def holds_json(schema: Schema) -> bool:
+    """Whether `as_features` needs the type `json` for it."""
+    if isinstance(schema, Mapping):
+        return any(map(holds_json, schema.values()))
+    return holds_json(schema[0]) if isinstance(schema, list) else schema in ("json", "date")
+
+
 def _feature(schema: Schema) -> dict[str, Any]:
+    if schema == "date":
+        schema = "json"
     if isinstance(schema, Mapping):
         return {"struct": as_features(schema)}
     if isinstance(schema, list):
         (inner,) = schema
         if isinstance(inner, Mapping):
             return {"list": as_features(inner)}
-        return {"list": inner if isinstance(inner, str) else _feature(inner)}
+        return {"list": _feature(inner)["dtype"] if isinstance(inner, str) else _feature(inner)}
     return {"dtype": schema}

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from labeling.exports import examples, parquet
+from labeling.exports import examples, leaders, parquet
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import Cleaning, Tools
 from labeling.exports.division import Division
@@ -22,7 +22,7 @@ from labeling.exports.index import IndexWriter
 from labeling.exports.plans import Plan
 from labeling.exports.records import Example, Row
 from labeling.exports.spreading import Spread
-from labeling.exports.stream import cleaning_of, encode, rows_of
+from labeling.exports.stream import cleaning_of, encode, gives_rows, rows_of
 from labeling.exports.totals import Totals
 
 HASH_BYTES = 16  # of labeling.exports.cleaning.content_hash
@@ -102,11 +102,11 @@ def made(making: Making, *, standing: Standing | None, tick: Callable[[int], Non
     book, plan = making.book, making.plan
     keys = examples.message_keys(book) if KINDS[plan.files].columns else ()
     cleaning = {choice.format.name: _cleaning(choice, making.tools, behind) for choice in plan.choices}
-    leaders = behind.leaders
+    led = behind.leaders
     leading: Iterator[Example] = iter(())
     if standing is None:
-        first = examples.leaders(book)
-        leaders, leading = tuple(prompt.id for prompt in first), book.examples(first)
+        first = leaders.leaders(book, [gives_rows(choice, making.tools) for choice in plan.choices])
+        led, leading = tuple(prompt.id for prompt in first), book.examples(first)
     number, last, done, filled = behind.number + 1, behind.last, 0, 0
     shard = _Shard(making, number, behind.totals, cleaning, keys)
     try:
@@ -114,9 +114,9 @@ def made(making: Making, *, standing: Standing | None, tick: Callable[[int], Non
             shard.add(example, leads=True)
             done += 1
             tick(done)
-        for example in examples.following(book, led=set(leaders), after=behind.last):
+        for example in examples.following(book, led=set(led), after=behind.last):
             if filled == plan.shard_prompts:
-                yield shard.made(last, leaders)
+                yield shard.made(last, led)
                 shutil.rmtree(shard.folder)
                 number, filled = number + 1, 0
                 shard = _Shard(making, number, shard.totals, cleaning, keys)
@@ -124,7 +124,7 @@ def made(making: Making, *, standing: Standing | None, tick: Callable[[int], Non
             last, done, filled = example.prompt.id, done + 1, filled + 1
             tick(done)
         if shard.prompts:
-            yield shard.made(last, leaders)
+            yield shard.made(last, led)
             shutil.rmtree(shard.folder)
     finally:
         shard.close()

@@ -10,11 +10,11 @@ from itertools import islice
 from typing import Any
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.exports import examples, tokens
-from labeling.exports.checks import Watch, about_apart, about_labels
+from labeling.exports import examples, leaders, tokens
+from labeling.exports.checks import Watch, about_apart, about_hosted, about_ignored, about_labels
 from labeling.exports.choices import Choice
-from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
-from labeling.exports.policies import Policies, SplitBy
+from labeling.exports.cleaning import CLEANING, VERBATIM, Cleaning, Tools
+from labeling.exports.policies import Dedupe, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
@@ -105,13 +105,34 @@ def about_escaped(number: int) -> list[str]:
     return [f"Control tokens in {rows} were broken up by a space after their first character."] if number else []
 
 
+def about_files(choice: Choice, files: Iterable[tuple[str, int, int]], *, benchmark: bool) -> list[str]:
+    """What to know about files of a format as such: each with its part, "" for the whole, its rows and its bytes."""
+    said = about_hosted(files) if choice.format.hosted else []
+    if choice.format.name not in VERBATIM:
+        return said
+    asked, usual = choice.policies, Policies()
+    ignored = [name for name in CLEANING if getattr(asked, name) != getattr(usual, name)]
+    return said + about_ignored(ignored + ["benchmark"] * benchmark)
+
+
 def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleaning) -> Iterable[Row]:
     """The rows of one prompt in the format of a choice. A prompt that nobody has answered is for some formats alone."""
     if not choice.format.unanswered:
         removed.add("withdrawn", example.withdrawn)
         if not example.annotations:
             return ()
-    return cleaning.clean(choice.format.rows(example, choice.policies, removed))
+    return cleaning.clean(choice.format.rows(example, choice.policies, removed), example.prompt)
+
+
+def gives_rows(choice: Choice, tools: Tools) -> leaders.Gives:
+    """Whether a prompt gives a row in the format of a choice, whatever stands in the file already."""
+    alone = replace(choice, policies=replace(choice.policies, dedupe=Dedupe.NONE))
+
+    def gives(example: Example) -> bool:
+        uncounted = Removed()
+        return any(True for _ in rows_of(alone, example, uncounted, cleaning_of(alone, tools, uncounted)))
+
+    return gives
 
 
 class _Rows:
@@ -128,6 +149,7 @@ class _Rows:
             raise Invalid(said, errors=[Fault("tokenizer", said)])
         self._choice = choice
         self._removed = removed
+        self._tools = tools
         self._between = between
         self._cleaning = cleaning_of(choice, tools, removed)
         self._apart = 0
@@ -152,7 +174,7 @@ class _Rows:
             held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
             splits = Splits(policies, self._removed, held_out)
             scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
-            prompts = self._of(examples.read(own, scope), splits)
+            prompts = self._of(leaders.read(own, scope, gives_rows(choice, self._tools)), splits)
             if choice.format.apart:
                 yield from apart(prompts)
             else:
@@ -211,6 +233,7 @@ class Export:
     ) -> None:
         self.report = Report(choice.as_dict)
         self._removed = Removed()
+        self._choice, self._benchmark = choice, bool(tools and tools.benchmark)
         self._watch = Watch() if watch else None
         self._rows = _Rows(choice, self._removed, tools or Tools(), between)
         first = next(iter(self._rows), None)
@@ -261,6 +284,9 @@ class Export:
         if any(labels.values()):
             report.labels = {"true": labels[True], "false": labels[False]}
             report.warnings += about_labels(labels[True], labels[False])
+        part = self._choice.policies.split or ""
+        files = [(part, report.rows, report.bytes)]
+        report.warnings += about_files(self._choice, files, benchmark=self._benchmark)
 
     def _with_first(self, first: tuple[bool, Row]) -> Iterator[tuple[bool, Row]]:
         yield first

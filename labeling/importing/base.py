@@ -12,6 +12,7 @@ from typing import Any, BinaryIO, Generic, NamedTuple, TypeVar, overload
 from labeling.importing.texts import LineError
 from labeling.importing.texts import storable as _storable
 from labeling.importing.texts import text as _text
+from labeling.importing.tools import call as _call
 from labeling.importing.tools import read as _tools
 from labeling.text import canonical_json, sha256
 
@@ -205,8 +206,12 @@ def _check_turns(messages: list[dict[str, Any]]) -> None:
     for before, after in itertools.pairwise(turns):
         if before == after and after in ("user", "assistant"):
             raise LineError(f"Two {after} messages stand in a row; turns must alternate.")
-        if after == "tool" and before not in ("assistant", "tool"):
-            raise LineError("A tool message must follow an assistant message.")
+    for number, (earlier, message) in enumerate(itertools.pairwise(messages), 1):
+        if message["role"] == "tool" and earlier["role"] != "tool" and "tool_calls" not in earlier:
+            raise LineError(
+                f"messages[{number}] is a tool message; it must follow an assistant message with “tool_calls”, or "
+                "another tool message."
+            )
     if turns[0] != "user":
         raise LineError("The conversation must open with a user message.")
 
@@ -228,9 +233,8 @@ def _message(item: Any, number: int) -> dict[str, Any]:
     if calls is not None:
         if item["role"] != "assistant" or not isinstance(calls, list) or not calls:
             raise LineError(f"{where}: “tool_calls” is a list and belongs to an assistant message.")
-        _storable(calls, where)
         message["content"] = _text("" if content is None else content, f"{where}.content", blank=True)
-        message["tool_calls"] = calls
+        message["tool_calls"] = [_call(call, f"{where}.tool_calls[{place}]") for place, call in enumerate(calls)]
     else:
         message["content"] = _text(content, f"{where}.content")
     for name in ("name", "tool_call_id"):

@@ -189,7 +189,8 @@ def _prompt(message: _Message) -> dict[str, Any]:
     return {
         "messages": [{"role": _ROLES[one.raw["role"]], "content": one.raw["text"]} for one in reversed(path)],
         "external_id": message.raw.get("message_id"),
-        "language": language if is_language(language) else None,
+        # “und” is ISO 639's word for a language that nobody knows, which exports have, too.
+        "language": language if is_language(language) and language != "und" else None,
         # In the order of the candidates.
         "metadata": {"oasst": {"message_tree_id": message.tree, "replies": replies}},
         "candidates": [{"text": reply.raw["text"], "model": reply.raw.get("model_name")} for reply in answers],

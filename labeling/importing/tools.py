@@ -1,4 +1,4 @@
-"""The tools that a model may call for a prompt: functions as chat templates and hosted APIs know them."""
+"""The tools that a model may call for a prompt, and its calls of them, as chat templates and hosted APIs know them."""
 
 from __future__ import annotations
 
@@ -32,6 +32,45 @@ def read(raw: Any) -> list[dict[str, Any]]:
     if size > MAX_SIZE:
         raise LineError(f"“tools” has {size:,} characters as JSON; at most {MAX_SIZE:,} fit.")
     return found
+
+
+def call(raw: Any, where: str) -> dict[str, Any]:
+    """A tool call as `{id?, type, function: {name, arguments}}`. Raises LineError.
+
+    Its arguments become an object, as chat templates want them: OpenAI's API has them as JSON text. It may come as its
+    function alone.
+    """
+    if isinstance(raw, dict) and "function" not in raw and "name" in raw:
+        own = ("id", "type")
+        raw = {key: raw[key] for key in own if key in raw} | {
+            "function": {key: value for key, value in raw.items() if key not in own}
+        }
+    function = raw.get("function") if isinstance(raw, dict) else None
+    if not isinstance(function, dict):
+        raise LineError(f"{where} must be an object with a “function”, which has a name and arguments.")
+    if raw.get("type", "function") != "function":
+        raise LineError(f"{where}.type must be “function”.")
+    text(function.get("name"), f"{where}.function.name", limit=MAX_NAME)
+    if raw.get("id") is not None:
+        text(raw["id"], f"{where}.id", limit=MAX_NAME)
+    arguments = _arguments(function.get("arguments"), f"{where}.function.arguments")
+    known = {key: value for key, value in raw.items() if value is not None}
+    found = {**known, "type": "function", "function": {**function, "arguments": arguments}}
+    storable(found, where)
+    return found
+
+
+def _arguments(raw: Any, where: str) -> dict[str, Any]:
+    if raw is None or (isinstance(raw, str) and not raw.strip()):
+        return {}  # a function without parameters
+    if isinstance(raw, str):
+        try:
+            raw = decode_text(raw)
+        except LineError as error:
+            raise LineError(f"{where} is text, and no JSON. {error}") from error
+    if not isinstance(raw, dict):
+        raise LineError(f"{where} must be an object, or one as JSON text.")
+    return raw
 
 
 def as_text(tools: list[dict[str, Any]]) -> str:

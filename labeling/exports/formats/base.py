@@ -25,7 +25,7 @@ class Format(Protocol):
     uses: tuple[str, ...] = ()
     # The format that gives the same answers in other words, for lists that name each kind of rows once.
     like: str = ""
-    # What the prompts that lead a file have, by the names of `examples.LEADING`: lists that are empty on many rows
+    # What the prompts that lead a file have, by the names of `leaders.LEADING`: lists that are empty on many rows
     # must not be empty on all of the first, for a reader would know no type for what is in them.
     leads: tuple[str, ...] = ()
     # Whether rows tell how each candidate came to be: it is read for such a format alone.
@@ -34,6 +34,8 @@ class Format(Protocol):
     unanswered: bool = False
     # Whether rows of one prompt must not be neighbours, because the trainer pairs each row with the next.
     apart: bool = False
+    # Whether it is for hosted fine-tuning, where a file must have some rows and not be too large.
+    hosted: bool = False
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         """The rows of one prompt, in a fixed order. What a rule leaves out is counted in `removed`."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from labeling.exports.conversations import alone
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
-from labeling.exports.ratings import rated_anywhere, ratings, scales
+from labeling.exports.ratings import left_out, rated_anywhere, ratings, scales
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 from labeling.exports.responses import is_agreed_on, withheld
@@ -25,29 +25,45 @@ class HelpSteer(Format):
     title = "Responses with their ratings (HelpSteer)"
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
-        queue, asked = scales(example)
+        asked = scales(example)
+        names = _columns(asked)
         prompt = alone(example.prompt)
         without = withheld(example, policies, removed)
-        found = [rated for rated in ratings(example, queue, asked) if rated.candidate.id not in without]
+        found = [rated for rated in ratings(example, asked) if rated.candidate.id not in without]
         removed.add("unrated", len(rated_anywhere(example) - without - {rated.candidate.id for rated in found}))
+        removed.add("other_rating", left_out(example, asked, found))
         for rated in found:
             text = rated.candidate.text.strip()
-            if not all(rated.numbers.values()):
+            raters = min(map(len, rated.numbers.values()))
+            agreement = min(rated.agreement(name, question) for name, question in asked.items())
+            if not raters:
                 removed.add("unrated")
             elif not text:
                 removed.add("empty_text")
             elif prompt is None:
                 removed.add("not_standard")
-            elif is_agreed_on(raters := min(map(len, rated.numbers.values())), 1.0, policies, removed):
-                numbers = {name: rated.rating(name, policies.ratings) for name in asked}
-                columns = {f"rating_{name}" if name in _TAKEN else name: numbers[name] for name in asked}
+            elif is_agreed_on(raters, agreement, policies, removed):
+                columns = {column: rated.rating(name, policies.ratings) for name, column in names.items()}
                 metadata = {
                     "prompt_id": str(example.prompt.id),
                     "external_id": example.prompt.external_id,
                     "task_id": str(rated.task_id),
-                    "queue": queue,
+                    "queue": rated.queue,
                     "candidate_id": str(rated.candidate.id),
                     "model": rated.candidate.model,
                     "n_raters": raters,
+                    "agreement": agreement,
                 }
                 yield {"prompt": prompt, "response": text, **columns, "metadata": metadata}
+
+
+def _columns(names: Iterable[str]) -> dict[str, str]:
+    """The column of each question: its name, or one that trainers give no meaning and no other question has."""
+    every = list(names)
+    found = {}
+    for name in every:
+        column = name
+        while column in _TAKEN or (column != name and column in every):
+            column = f"rating_{column}"
+        found[name] = column
+    return found

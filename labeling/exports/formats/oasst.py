@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -13,14 +13,18 @@ from labeling.exports.consensus import relations
 from labeling.exports.conversations import asked
 from labeling.exports.demonstrations import by_people
 from labeling.exports.formats.base import Format
-from labeling.exports.policies import Policies
-from labeling.exports.ratings import Rated, ratings, scales
+from labeling.exports.policies import Consensus, Policies, levels
+from labeling.exports.preferences import is_clear
+from labeling.exports.ratings import Rated, every_scale, left_out, ratings
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
-from labeling.exports.responses import withheld
+from labeling.exports.responses import is_agreed_on, withheld
 from labeling.questions import Config
 
 Node = dict[str, Any]
+
+# OpenAssistant's reader takes trees by their language, and none without one. This is ISO 639's for an unknown one.
+UNKNOWN = "und"
 
 
 class Oasst(Format):
@@ -54,7 +58,8 @@ def _node(example: Example, what: str, text: str, role: str, **known: Any) -> No
         "user_id": known.get("user_id"),
         "text": text,
         "role": role,
-        "lang": example.prompt.language or None,
+        "lang": example.prompt.language or UNKNOWN,
+        "review_result": known.get("review_result"),
         "deleted": False,
         "rank": known.get("rank"),
         "synthetic": known.get("synthetic", False),
@@ -74,19 +79,23 @@ def _thread(example: Example) -> list[Node]:
         if {"user": "prompter"}.get(message["role"], message["role"]) != role or "tool_calls" in message:
             return []
         parent = nodes[-1]["message_id"] if nodes else None
-        nodes.append(_node(example, f"turn {number}", message["content"], role, parent_id=parent))
+        # OpenAssistant's reader takes a tree whose prompt has passed a review: this one was found worth answering.
+        passed = None if nodes else True
+        nodes.append(_node(example, f"turn {number}", message["content"], role, parent_id=parent, review_result=passed))
     return nodes
 
 
 def _judged(example: Example, parent: str, policies: Policies, removed: Removed) -> Iterator[Node]:
     """The candidates that were ranked, compared or rated, the best first."""
     without = withheld(example, policies, removed)
-    rankings = tuple(ranking for group in judged(example, without) for ranking in group.rankings)
-    # A tree has one order for its replies, whichever queue they were judged in.
-    _, places = relations(Judged("", "", 0, "", rankings), policies.consensus)
-    queue, asked_for = scales(example)
-    rated = {one.candidate.id: one for one in ratings(example, queue, asked_for) if one.candidate.id not in without}
-    for pk in sorted(places.keys() | rated.keys(), key=lambda pk: (places.get(pk, len(places)), pk)):
+    places = _places(example, without, policies, removed)
+    asked_for = every_scale(example)
+    found = ratings(example, asked_for)
+    removed.add("other_rating", left_out(example, asked_for, found))
+    rated = {one.candidate.id: one for one in found if one.candidate.id not in without}
+    last = len(places)
+    ranks = dict.fromkeys(rated) | places
+    for pk in sorted(ranks, key=lambda pk: (last if ranks[pk] is None else ranks[pk], pk)):
         candidate = example.candidates[pk]
         if not candidate.text.strip():
             removed.add("empty_text")
@@ -97,18 +106,40 @@ def _judged(example: Example, parent: str, policies: Policies, removed: Removed)
             candidate.text.strip(),
             "assistant",
             parent_id=parent,
-            rank=places.get(pk),
+            rank=ranks[pk],
             synthetic=True,
             model_name=candidate.model,
-            labels=_labels(rated[pk], asked_for, policies) if pk in rated else None,
+            labels=_labels(rated[pk], asked_for, policies, removed) if pk in rated else None,
         )
 
 
-def _labels(rated: Rated, asked_for: Mapping[str, Config], policies: Policies) -> Node:
+def _places(example: Example, without: Collection[int], policies: Policies, removed: Removed) -> dict[int, int | None]:
+    """The rank of each candidate that was ranked or compared, 0 for the best.
+
+    Where too few people say that one stands above another, or too few of them agree, that counts for nothing; a
+    candidate of which nothing else is said has no rank.
+    """
+    rankings = tuple(ranking for group in judged(example, without) for ranking in group.rankings)
+    # A tree has one order for its replies, whichever queue they were judged in.
+    group = Judged("", "", 0, "", rankings)
+    order = relations(group, policies.consensus)
+    removed.add("circle", len(order.circles))
+    clear = [preference for preference in order.preferences if is_clear(preference, policies, removed)]
+    if len(clear) == len(order.preferences):
+        return dict(order.levels)
+    sure = {pk for preference in clear for pk in (preference.better, preference.worse)}
+    unsure = {pk for preference in order.preferences for pk in (preference.better, preference.worse)} - sure
+    ranked = [pk for pk in order.levels if pk not in unsure]
+    # Borda's scores are of all rankings together, and stay.
+    places = order.levels if policies.consensus is Consensus.BORDA else levels(ranked, clear, order.circles)
+    return {pk: None if pk in unsure else places[pk] for pk in order.levels}
+
+
+def _labels(rated: Rated, asked_for: Mapping[str, Config], policies: Policies, removed: Removed) -> Node:
     """Ratings as OpenAssistant has them: one number on a scale from 0 to 1, and how many people it is of."""
     found = {}
     for name, numbers in rated.numbers.items():
-        if numbers:
+        if numbers and is_agreed_on(len(numbers), rated.agreement(name, asked_for[name]), policies, removed):
             low, high = asked_for[name]["min"], asked_for[name]["max"]
             found[name] = {"value": (rated.rating(name, policies.ratings) - low) / (high - low), "count": len(numbers)}
     return found

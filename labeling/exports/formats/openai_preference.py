@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked, reply, tools_list
+from labeling.exports.conversations import asked_as_stored, reply, tools_list
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
@@ -19,9 +19,10 @@ class OpenAiPreference(Format):
     uses = ("pairs", "edits")
     like = "preference"
     leads = ("tools",)
+    hosted = True
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
-        prompt = for_openai(asked(example.prompt))
+        prompt = for_openai(asked_as_stored(example.prompt))
         for pair in pairs(example, policies, removed):
             if prompt is None:
                 removed.add("unfit_turns")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.conversations import asked, reply, tools_list
+from labeling.exports.conversations import asked_as_stored, reply, tools_list
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
@@ -19,9 +19,10 @@ class OpenAiSft(Format):
     uses = ("responses",)
     like = "sft"
     leads = ("tools",)
+    hosted = True
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
-        prompt = for_openai(asked(example.prompt))
+        prompt = for_openai(asked_as_stored(example.prompt))
         for demonstration in demonstrations(example, policies, removed):
             if prompt is None:
                 removed.add("unfit_turns")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from labeling.exports.demonstrations import demonstrations
+from labeling.exports.demonstrations import Demonstration, demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 from labeling.exports.styles import question, tools
+
+# Rules that leave out prompts: here a prompt without a reference is a row all the same.
+_OF_PROMPTS = ("no_response", "no_single_best", "not_acceptable")
 
 
 class Prompts(Format):
@@ -23,8 +26,7 @@ class Prompts(Format):
         if prompt is None:
             removed.add("not_standard")
             return
-        # A prompt without a reference is a row all the same: what the rules leave out of references is not missing.
-        reference = next(demonstrations(example, policies, Removed()), None)
+        reference = _reference(example, policies, removed)
         yield {
             "prompt": prompt,
             # Handed to reward functions by name, so none of these may be one that TRL hands over itself.
@@ -38,3 +40,14 @@ class Prompts(Format):
                 "language": example.prompt.language,
             },
         }
+
+
+def _reference(example: Example, policies: Policies, removed: Removed) -> Demonstration | None:
+    """The response to compare with, None where there is none. The others, and what rules leave out, are counted."""
+    counted = Removed()
+    found = list(demonstrations(example, policies, counted))
+    for rule, number in counted.as_dict().items():
+        if rule not in _OF_PROMPTS:
+            removed.add(rule, number)
+    removed.add("other_reference", len(found[1:]))
+    return found[0] if found else None

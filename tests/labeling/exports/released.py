@@ -5,7 +5,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -52,10 +52,16 @@ def release(
     divided: bool = True,
     shards: int = 1,
     ending: str = "jsonl",
+    given: Mapping[str, Sequence[Example]] | None = None,
     **project: Any,
 ) -> dict[str, Any]:
-    """Writes the files of a release into a folder and gives the manifest. `ending`: `jsonl` or `jsonl.gz`."""
-    found = examples()
+    """Writes the files of a release into a folder and gives the manifest. `ending`: `jsonl` or `jsonl.gz`.
+
+    `given` says which prompts are in which part, and which parts there are; without it there are three.
+    """
+    found = examples() if given is None else [made for part in given.values() for made in part]
+    if given is None:
+        given = {split: [made for made in found if PARTS[made.prompt.id % 3] == split] for split in PARTS}
     files: list[dict[str, Any]] = []
     kinds = []
     for name in formats:
@@ -77,8 +83,7 @@ def release(
                 "warnings": [],
             }
         )
-        for split in PARTS if divided else ("",):
-            mine = found if not divided else [made for made in found if PARTS[made.prompt.id % 3] == split]
+        for split, mine in given.items() if divided else [("", found)]:
             for shard in range(shards):
                 path = f"{name}/{split or 'all'}-{shard:05d}.{ending}"
                 files.append(_file(folder, path, name, split, rows_of(name, mine[shard::shards])))

@@ -204,7 +204,7 @@ def test_messages_with_more_than_role_and_content_are_told() -> None:
 
 
 def test_a_large_file_with_a_late_tool_call_needs_one_that_leads() -> None:
-    """Why `examples.read` lets a prompt with tool calls lead."""
+    """Why `leaders.read` lets a prompt with tool calls lead."""
     (tools,) = rows_of("sft", example(written("21 degrees."), messages=TOOLS))
     plain = rows_of("sft", *(example(written(f"{number} " + "x" * 50_000)) for number in range(250)))
     with pytest.raises(datasets.exceptions.DatasetGenerationError):

@@ -125,13 +125,20 @@ def test_a_format_with_no_file_to_load_is_no_configuration(tmp_path: Path) -> No
     assert "dataset_info" not in data
 
 
-def test_rows_of_many_shapes_and_texts_that_are_all_dates_have_no_types_in_the_card(tmp_path: Path) -> None:
-    manifest = release(tmp_path, ("sft", "kto"))
+def test_rows_of_many_shapes_and_texts_that_are_all_dates_have_a_type_that_keeps_them(tmp_path: Path) -> None:
+    manifest = release(tmp_path, ("sft", "kto", "reward"))
     manifest["formats"][0]["schema"]["messages"] = ["json"]
     manifest["formats"][1]["schema"]["completion"] = [{"role": "string", "content": "date"}]
+    text = card(manifest)
+    found = {one["config_name"]: one["features"] for one in front(text)["dataset_info"]}
+    assert found["sft"][0] == {"name": "messages", "list": "json"}
+    completion = [{"name": "role", "dtype": "string"}, {"name": "content", "dtype": "json"}]
+    assert found["kto"][1] == {"name": "completion", "list": completion}
+    assert "For `sft` and `kto` it takes `datasets` 4.7 or later" in text
+    for kind in manifest["formats"]:
+        del kind["schema"]
     assert "dataset_info" not in front(card(manifest))
-    del manifest["formats"][1]["schema"]
-    assert "dataset_info" not in front(card(manifest))
+    assert "4.7" not in card(manifest)
 
 
 @pytest.mark.parametrize(

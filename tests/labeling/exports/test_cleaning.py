@@ -14,7 +14,7 @@ from labeling.exports import control_tokens, tokens
 from labeling.exports.cleaning import Cleaning, Tools, content_hash, tokens_in
 from labeling.exports.contamination import Benchmark
 from labeling.exports.formats import FORMATS
-from labeling.exports.policies import ControlTokens, Dedupe, Pairs, Policies
+from labeling.exports.policies import ControlTokens, Dedupe, Pairs, Policies, Style
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import Removed
 from tests.labeling.exports.pure import compared, example, mark, marked, ranked, rated, scored, written
@@ -31,7 +31,7 @@ def cleaned(
     chosen = Policies(**policies)
     removed = removed or Removed()
     cleaning = Cleaning(chosen, tools or Tools(), removed)
-    return [row for one in examples for row in cleaning.clean(FORMATS[kind].rows(one, chosen, removed))]
+    return [row for one in examples for row in cleaning.clean(FORMATS[kind].rows(one, chosen, removed), one.prompt)]
 
 
 def asked(text: str) -> list[dict[str, str]]:
@@ -181,6 +181,34 @@ def test_rows_that_a_benchmark_knows_are_left_out() -> None:
     (row,) = cleaned("sft", known, clean, answer, tools=tools, removed=removed)
     assert row["messages"][0]["content"] == "Why is the sea blue?"
     assert removed.as_dict() == {"benchmark": 2}
+
+
+SHORT = "What is the capital of France?"
+
+
+@pytest.mark.parametrize("kind", ["sft", "prompt-completion", "preference", "kto", "reward", "prompts"])
+@pytest.mark.parametrize("style", Style)
+@pytest.mark.parametrize("documents", [(), ({"title": "Cities", "text": "Paris is a city."},)])
+def test_a_short_question_is_found_whatever_a_row_holds_it_with(
+    kind: str, style: Style, documents: tuple[dict[str, str], ...]
+) -> None:
+    judged = (written("It is Paris."), ranked("a b"), rated(a=1))
+    made = example(*judged, messages=asked(SHORT), context=documents)
+    assert cleaned(kind, made, style=style)
+    removed = Removed()
+    assert cleaned(kind, made, style=style, tools=Tools(benchmark=Benchmark.read([SHORT])), removed=removed) == []
+    assert set(removed.as_dict()) - {"other_reference"} == {"benchmark"}
+    # What only begins or ends so is another question.
+    other = example(*judged, messages=asked(f"{SHORT} And why?"), context=documents)
+    assert cleaned(kind, other, style=style, tools=Tools(benchmark=Benchmark.read([SHORT])))
+
+
+@pytest.mark.parametrize("style", Style)
+def test_a_short_response_and_a_short_document_are_found(style: Style) -> None:
+    made = example(written("It is Paris."), context=({"text": "Paris is a city."},))
+    for known in ("it is paris", "paris is a city"):
+        assert cleaned("sft", made, style=style, tools=Tools(benchmark=Benchmark.read([known]))) == []
+    assert cleaned("sft", made, style=style, tools=Tools(benchmark=Benchmark.read(["city why it is paris"])))
 
 
 def test_every_pair_still_says_how_many_its_prompt_has() -> None:

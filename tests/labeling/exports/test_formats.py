@@ -357,7 +357,7 @@ def test_what_one_queue_calls_bad_another_queue_does_not_make_good() -> None:
 
 def test_reward_has_a_margin_on_every_row() -> None:
     found = rows("reward", compared("b", 3), ranked("b c", queue="rank"), edited("Edited.", of="b"))
-    assert [row["margin"] for row in found] == [pytest.approx(2 / 3), 0.0, 0.0]
+    assert [row["margin"] for row in found] == [0.75, 0.0, 0.0]
     assert {type(row["margin"]) for row in found} == {float}
     assert [row["metadata"]["source"] for row in found] == ["compared", "ranked", "edited"]
 
@@ -488,6 +488,17 @@ def test_prompts_come_whether_answered_or_not() -> None:
     assert row["prompt"] == [{"role": "user", "content": "Why?"}]
     assert row["metadata"]["language"] == "de"
     assert FORMATS["prompts"].unanswered
+
+
+def test_responses_beside_the_reference_are_counted() -> None:
+    removed = Removed()
+    given = example(written("One."), written("Two."), written(" "), edited("Three."))
+    (row,) = FORMATS["prompts"].rows(given, Policies(), removed)
+    assert row["reference"] == "One."
+    assert removed.as_dict() == {"other_reference": 2, "empty_text": 1}
+    removed = Removed()
+    (row,) = FORMATS["prompts"].rows(example(), Policies(), removed)
+    assert (row["reference"], removed.as_dict()) == ("", {})
 
 
 def test_raw_has_a_row_for_every_version_of_every_annotation() -> None:

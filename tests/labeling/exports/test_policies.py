@@ -131,11 +131,11 @@ def test_the_strength_is_the_mean_of_those_who_agree() -> None:
     assert (pair.metadata["strength"], pair.metadata["strength_max"]) == (3.0, 4)
     assert (pair.metadata["votes_chosen"], pair.metadata["votes_rejected"], pair.metadata["votes_tied"]) == (3, 1, 1)
     assert pair.metadata["rank_gap"] == pytest.approx((3 - 1) / 5)
-    assert pair.margin == pytest.approx((1 + 2 / 3 + 1 / 3) / 3)
+    assert pair.margin == pytest.approx((1 + 3 / 4 + 2 / 4) / 3)
 
 
-@pytest.mark.parametrize(("strength", "margin"), [(1, 0.0), (2, 1 / 3), (3, 2 / 3), (4, 1.0)])
-def test_the_margin_goes_from_nothing_to_one(strength: int, margin: float) -> None:
+@pytest.mark.parametrize(("strength", "margin"), [(1, 0.25), (2, 0.5), (3, 0.75), (4, 1.0)])
+def test_the_margin_is_a_share_of_the_strongest_degree(strength: int, margin: float) -> None:
     assert len(DEGREES) == 4
     (pair,) = pairs(example(compared("b", strength)), Policies(), Removed())
     assert pair.margin == pytest.approx(margin)
@@ -152,7 +152,7 @@ def test_without_a_degree_there_is_no_margin() -> None:
 def test_a_form_that_changed_its_degrees_still_has_one_margin() -> None:
     three = form(name="preference", type="compare", strengths=["Slightly", "Better", "Much"])
     (pair,) = pairs(example(compared("a", 4), compared("a", 2, form=three)), Policies(), Removed())
-    assert pair.margin == pytest.approx((1 + 1 / 2) / 2)
+    assert pair.margin == pytest.approx((1 + 2 / 3) / 2)
     assert pair.metadata["strength_max"] == 4
 
 
@@ -162,16 +162,45 @@ CIRCLE = ("a b c d", "b c a d", "c a b d")
 def test_a_circle_has_no_best_and_each_of_its_members_may_meet_the_worst() -> None:
     raters = [ranked(order) for order in CIRCLE]
     assert best_of(*raters) is None
-    assert policies.runs_in_circle(policies.majorities(judged(example(*raters))[0].rankings))
     (found,) = preferred(*raters, kind=Pairs.BEST_VS_WORST)
     assert found in {"a>d", "b>d", "c>d"}
     # Nothing in the circle stands above anything else in it.
-    assert preferred(*raters, kind=Pairs.ADJACENT) == ["a>d", "b>d", "c>d"]
+    for kind in (Pairs.ADJACENT, Pairs.ALL, Pairs.BEST_VS_REST):
+        removed = Removed()
+        found_pairs = pairs(example(*raters), Policies(pairs=kind), removed)
+        assert {p.metadata["rejected_candidate_id"] for p in found_pairs} == {"4"}
+        assert len(found_pairs) == 3
+        assert removed.as_dict() == {"circle": 1}
+
+
+def test_members_of_a_circle_share_a_level_whatever_else_they_win_and_lose() -> None:
+    """Of the circle A, B and C, only C does not stand above D; E is above and F below all of them."""
+    raters = [ranked("e a b cd f"), ranked("e b d c a f"), ranked("e c a b d f")]
+    order = consensus.relations(judged(example(*raters))[0], Consensus.MAJORITY)
+    assert [set(circle) for circle in order.circles] == [{1, 2, 3}]
+    assert sorted((p.better, p.worse) for p in order.preferences if p.worse == 4) == [(1, 4), (2, 4), (5, 4)]
+    assert order.levels[5] == 0
+    assert order.levels[6] == max(order.levels.values())
+    assert len({order.levels[member] for member in (1, 2, 3)}) == 1
+    assert not any({p.better, p.worse} <= {1, 2, 3} for p in order.preferences)
+
+
+def test_two_circles_are_told_apart() -> None:
+    raters = [
+        ranked(f"{order} {order.translate(str.maketrans('abc', 'efg'))}") for order in ("a b c", "b c a", "c a b")
+    ]
+    order = consensus.relations(judged(example(*raters))[0], Consensus.MAJORITY)
+    assert order.circles == [{1, 2, 3}, {5, 6, 7}]
+    assert len(order.preferences) == 9
+    assert sorted(set(order.levels.values())) == [0, 1]
+    removed = Removed()
+    assert len(pairs(example(*raters), Policies(pairs=Pairs.ALL), removed)) == 9
+    assert removed.as_dict() == {"circle": 2}
 
 
 def test_nothing_but_a_circle_gives_no_best_against_worst() -> None:
     raters = [ranked(order.replace(" d", "")) for order in CIRCLE]
-    for kind in (Pairs.BEST_VS_WORST, Pairs.BEST_VS_REST, Pairs.ADJACENT):
+    for kind in Pairs:
         removed = Removed()
         assert pairs(example(*raters), Policies(pairs=kind), removed) == []
         assert removed.as_dict() == {"circle": 1}
@@ -179,8 +208,8 @@ def test_nothing_but_a_circle_gives_no_best_against_worst() -> None:
 
 def test_straight_majorities_run_in_no_circle() -> None:
     straight = policies.majorities(judged(example(ranked("a b c d"), ranked("a c b d")))[0].rankings)
-    assert not policies.runs_in_circle(straight)
-    assert not policies.runs_in_circle([])
+    assert not policies.circles_in(straight)
+    assert not policies.circles_in([])
 
 
 rankings = st.lists(

@@ -9,10 +9,13 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from labeling.exports import plans, stored
+from labeling.exports import choices, plans, stored
+from labeling.exports.checks import about_hosted
+from labeling.exports.cleaning import Tools
 from labeling.exports.contamination import Benchmark
 from labeling.exports.models import Release, Shard
 from labeling.exports.services import building, rebuilding, releases
+from labeling.exports.stream import measure
 from labeling.importing.base import parse
 from labeling.models import Project, User
 from labeling.services import background, imports
@@ -101,6 +104,39 @@ def test_rows_in_a_benchmark_are_left_out_however_often_it_is_built(project: Pro
     stored.put_bytes(release, stored.BENCHMARK, b"8 bytes.")
     with pytest.raises(OSError, match="was changed"):
         list(rebuilding.rebuild(release))
+
+
+def test_what_is_not_cleaned_though_it_was_asked_for_is_told(project: Project) -> None:
+    release = built(project, "raw", "sft", filters={"dedupe": "rows", "max_tokens": "40"})
+    assert release.manifest
+    told = {kind["format"]: kind["warnings"] for kind in release.manifest["formats"]}
+    assert any("no row was cleaned (dedupe, max_tokens)." in said for said in told["raw"])
+    assert not any("cleaned" in said for said in told["sft"])
+    assert not any("cleaned" in said for said in measure(choices.parse(project, {"format": "raw"})).warnings)
+    tools = Tools(benchmark=Benchmark.read(["Why is the sky blue?"]))
+    report = measure(choices.parse(project, {"format": "raw", "control_tokens": "drop"}), tools)
+    assert any("no row was cleaned (control_tokens, benchmark)." in said for said in report.warnings)
+
+
+def test_hosted_training_is_told_of_too_few_rows(project: Project) -> None:
+    (said,) = (
+        said for said in measure(choices.parse(project, {"format": "openai-sft"})).warnings if "Fireworks" in said
+    )
+    assert said == "There are 9 rows to train on: OpenAI takes a file from 10 rows on, Fireworks from 3."
+    assert not any("Fireworks" in said for said in measure(choices.parse(project, {"format": "sft"})).warnings)
+    release = built(project, "openai-sft", splits="tags")
+    assert release.manifest
+    (kind,) = release.manifest["formats"]
+    assert any(said.startswith("There are 7 rows to train on") for said in kind["warnings"])
+
+
+def test_only_the_rows_to_train_on_must_be_so_many_and_each_file_so_small() -> None:
+    assert about_hosted([("train", 6, 10), ("train", 4, 10), ("test", 1, 512_000_000)]) == []
+    assert about_hosted([("", 10, 512_000_000)]) == []
+    (few,) = about_hosted([("train", 1, 10), ("test", 90, 10)])
+    assert few.startswith("There is 1 row to train on")
+    (large,) = about_hosted([("train", 10, 10), ("test", 1, 512_000_001)])
+    assert "512 MB" in large
 
 
 def test_a_kept_benchmark_knows_the_same() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,7 @@ import datasets
 import pytest
 
 from labeling.exports.formats import FORMATS
-from labeling.exports.schemas import as_features, is_certain, schema_of
+from labeling.exports.schemas import as_features, holds_json, schema_of
 from tests.labeling.exports.released import examples, rows_of
 
 
@@ -41,20 +42,35 @@ def test_rows_are_put_together(rows: list[dict[str, Any]], schema: Any) -> None:
     assert schema_of(rows) == {"x": schema}
 
 
-def test_a_shape_that_differs_is_not_certain() -> None:
-    assert is_certain({"x": [{"a": "string"}], "y": "null"})
-    assert not is_certain({"x": [{"a": "string", "b": ["json"]}]})
-
-
-def test_a_column_of_dates_is_not_certain(tmp_path: Path) -> None:
-    """Why: with a type named, `datasets` gives back another text and says nothing."""
-    schema = schema_of([{"x": "2024-01-01"}])
-    assert not is_certain(schema)
+@pytest.mark.parametrize(
+    ("rows", "dates"),
+    [
+        ([{"x": "2024-01-01"}, {"x": "2024-01-02T12:00:00Z"}], "timestamp"),
+        ([{"x": [{"role": "user", "content": "2024-01-01"}]}], "timestamp"),
+        ([{"x": ["2024-01-01"]}, {"x": []}], "timestamp"),
+        ([{"x": {"a": "2024-01-01"}}, {"x": {"a": "2024-01-01", "b": 1}}], ""),
+        ([{"x": {"text": "12"}}, {"x": {"text": "true", "more": [1, "null"]}}], ""),
+    ],
+)
+def test_datasets_gives_back_what_was_written_where_it_would_read_it_otherwise(
+    rows: list[dict[str, Any]], dates: str, tmp_path: Path
+) -> None:
+    schema = schema_of(rows)
+    assert holds_json(schema)
     path = tmp_path / "rows.jsonl"
-    path.write_text('{"x":"2024-01-01"}\n')
-    named = datasets.Features({"x": datasets.Value("string")})
-    found = datasets.load_dataset("json", data_files=str(path), split="train", features=named, cache_dir=str(tmp_path))
-    assert found[0]["x"] != "2024-01-01"
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    unasked = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=str(tmp_path / "unasked"))
+    assert dates in str(unasked.features)
+    named = datasets.Features._from_yaml_list(as_features(schema))
+    found = datasets.load_dataset(
+        "json", data_files=str(path), split="train", features=named, cache_dir=str(tmp_path / "asked")
+    )
+    assert list(found) == rows
+
+
+def test_columns_of_one_shape_need_no_such_type() -> None:
+    assert not holds_json({"x": [{"a": "string"}], "y": "null", "z": ["int64"]})
+    assert holds_json({"x": [{"a": "string", "b": ["date"]}]})
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name != "oasst"])
@@ -62,10 +78,6 @@ def test_a_card_spells_what_datasets_infers(name: str) -> None:
     rows = rows_of(name, examples(4))
     spelt = datasets.Features._from_yaml_list(as_features(schema_of(rows)))
     assert spelt == datasets.Dataset.from_list(rows).features
-
-
-def test_trees_have_no_certain_shape() -> None:
-    assert not is_certain(schema_of(rows_of("oasst", examples(4))))
 
 
 def test_lists_of_lists_and_empty_columns_can_be_spelt() -> None:

@@ -28,6 +28,7 @@ from tests.labeling.exports.pure import (
     edited,
     example,
     form,
+    liked,
     mark,
     marked,
     plenty,
@@ -394,7 +395,7 @@ def test_helpsteer_leaves_out_what_was_not_rated_on_every_column() -> None:
     (row,) = rows("helpsteer", scored(a=[4, 1]), rated(a=1, b=0), removed=removed)
     assert row["response"] == "Answer 1"
     assert "thumbs" not in row
-    assert removed.as_dict() == {"unrated": 1}
+    assert removed.as_dict() == {"unrated": 1, "other_rating": 1}
 
 
 def test_a_rating_on_another_scale_has_no_part_in_the_mean() -> None:
@@ -407,6 +408,52 @@ def test_a_question_with_a_trainers_word_for_a_name_has_another_column() -> None
     asked = form({"name": "label", "type": "rate"}, {"name": "labels", "type": "rate"})
     (row,) = rows("helpsteer", scored(a=[5, 1], form=asked))
     assert row == {"prompt": "Why?", "response": "Answer 1", "rating_label": 5.0, "rating_labels": 1.0}
+
+
+def test_two_questions_never_share_a_column() -> None:
+    names = ("label", "rating_label", "text")
+    asked = form(*({"name": name, "type": "rate"} for name in names))
+    (row,) = rows("helpsteer", scored(a=[5, 1, 2], form=asked))
+    assert row == {
+        "prompt": "Why?",
+        "response": "Answer 1",
+        "rating_rating_label": 5.0,
+        "rating_label": 1.0,
+        "rating_text": 2.0,
+    }
+
+
+def test_ratings_by_the_same_questions_count_together_whatever_the_queue() -> None:
+    given = (scored(a=[4, 1], b=[2, 2]), scored(a=[2, 1], c=[1, 0], queue="again"), liked(a=3))
+    removed = Removed()
+    found = rows("helpsteer", *given, removed=removed)
+    assert [(row["response"], row["helpfulness"], row["verbosity"]) for row in found] == [
+        ("Answer 1", 3.0, 1.0),
+        ("Answer 2", 2.0, 2.0),
+        ("Answer 3", 1.0, 0.0),
+    ]
+    # What is rated by another question is in no column, and that is told.
+    assert removed.as_dict() == {"other_rating": 1}
+    known = metadata("helpsteer", *given)
+    assert [(one["queue"], one["n_raters"]) for one in known] == [
+        ("helpsteer+again", 2),
+        ("helpsteer", 1),
+        ("again", 1),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("numbers", "agreement"), [((4,), 1.0), ((4, 4), 1.0), ((4, 3), 0.75), ((4, 0), 0.0), ((0, 2, 4), 1 / 3)]
+)
+def test_raters_of_a_scale_agree_as_far_as_they_are_near(numbers: tuple[int, ...], agreement: float) -> None:
+    given = [scored(a=[number, 1]) for number in numbers]
+    (known,) = metadata("helpsteer", *given)
+    assert known["agreement"] == pytest.approx(agreement)
+    assert type(known["agreement"]) is float
+    assert rows("helpsteer", *given, policies=Policies(min_agreement=agreement - 0.01))
+    if agreement < 1:
+        policies = Policies(min_agreement=agreement + 0.01)
+        assert left_out("helpsteer", *given, policies=policies) == {"low_agreement": 1}
 
 
 def test_helpsteer_holds_one_plain_text_a_side() -> None:
@@ -544,72 +591,6 @@ def test_spans_are_every_persons_own_with_text_and_sources() -> None:
         ],
     }
     assert [(row["response"], row["spans"]) for row in found[1:]] == [("Answer 2", []), (text, [])]
-
-
-# --- Trees -----------------------------------------------------------------------------------------------------------
-
-
-def tree(*annotations: Annotation, **fields: Any) -> dict[str, Any]:
-    (row,) = rows("oasst", *annotations, **fields)
-    assert row["tree_state"] == "ready_for_export"
-    assert row["message_tree_id"] == row["prompt"]["message_id"]
-    return dict(row["prompt"])
-
-
-def test_a_tree_has_the_replies_of_a_prompt_the_best_first() -> None:
-    root = tree(ranked("b a c"), ranked("b c a"), written("Mine."), scored(b=[4, 1]), scored(b=[2, 1]), language="de")
-    assert {name: root[name] for name in ("text", "role", "lang", "deleted", "synthetic")} == {
-        "text": "Why?",
-        "role": "prompter",
-        "lang": "de",
-        "deleted": False,
-        "synthetic": False,
-    }
-    told = [
-        (reply["text"], reply.get("rank"), reply["synthetic"], reply.get("model_name")) for reply in root["replies"]
-    ]
-    assert told == [
-        ("Answer 2", 0, True, "m2"),
-        ("Answer 1", 1, True, "m1"),
-        ("Answer 3", 1, True, "m3"),
-        ("Mine.", None, False, None),
-    ]
-    assert root["replies"][0]["labels"] == {
-        "helpfulness": {"value": 0.75, "count": 2},
-        "verbosity": {"value": 0.25, "count": 2},
-    }
-    assert root["replies"][-1]["user_id"] == "person-1"
-    ids = [root["message_id"], *(reply["message_id"] for reply in root["replies"])]
-    assert len(set(ids)) == 5
-    assert {reply["parent_id"] for reply in root["replies"]} == {root["message_id"]}
-
-
-def test_a_conversation_is_a_thread() -> None:
-    root = tree(ranked("a b"), edited("Better."), edited("Answer 1"), messages=TALK[1:])
-    (hi,) = root["replies"]
-    (why,) = hi["replies"]
-    assert [(node["text"], node["role"]) for node in (root, hi, why)] == [
-        ("Hello", "prompter"),
-        ("Hi.", "assistant"),
-        ("Why?", "prompter"),
-    ]
-    assert [reply["text"] for reply in why["replies"]] == ["Answer 1", "Answer 2", "Better."]
-    assert why["replies"][0]["parent_id"] == why["message_id"]
-
-
-def test_a_tree_has_no_place_for_system_texts_and_tools() -> None:
-    assert left_out("oasst", ranked("a b"), messages=TALK) == {"unfit_turns": 1}
-    assert left_out("oasst", ranked("a b"), messages=TOOLS) == {"unfit_turns": 1}
-    called = [TOOLS[0], TOOLS[1], TALK[3]]
-    assert left_out("oasst", ranked("a b"), messages=called) == {"unfit_turns": 1}
-    assert left_out("oasst", marked(a=[])) == {"no_response": 1}
-
-
-def test_trees_say_nothing_of_ids_and_stay_the_same() -> None:
-    given = (ranked("a b"), written("Mine."))
-    assert tree(*given, id=123_456_789) == tree(*given, id=123_456_789)
-    assert "123456789" not in json.dumps(tree(*given, id=123_456_789))
-    assert tree(*given, id=1)["message_id"] != tree(*given, id=2)["message_id"]
 
 
 # --- What was written can be read again ------------------------------------------------------------------------------

@@ -10,7 +10,6 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -301,78 +300,6 @@ def test_rows_stand_in_the_order_of_their_prompts(project: Project, ann: User) -
     assert exported(project, format="raw") == exported(project, format="raw")
 
 
-def test_a_prompt_with_tool_calls_leads_so_that_loaders_see_its_columns(project: Project, ann: User) -> None:
-    call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
-    tools = [
-        {"role": "user", "content": "How warm?"},
-        {"role": "assistant", "content": "", "tool_calls": [call]},
-        {"role": "tool", "content": "21", "name": "f"},
-    ]
-    imported(project, {"prompt": "One?"}, {"prompt": "Two?"}, {"messages": tools}, {"prompt": "Four?"})
-    queue = make.queue(project)
-    for _ in range(4):
-        make.written(queue, ann)
-    rows = exported(project, format="sft")
-    assert rows[0]["messages"][:3] == tools
-    assert [row["messages"][0]["content"] for row in rows[1:]] == ["One?", "Two?", "Four?"]
-
-
-def test_a_ranking_leads_raw_so_that_loaders_see_the_candidates(project: Project, ann: User) -> None:
-    imported(project, {"prompt": "One?"}, {"prompt": "Two?", "candidates": [{"text": "a"}, {"text": "b"}]})
-    write, rank = make.queue(project), ranking_queue(project)
-    make.written(write, ann)
-    make.ranked(rank, ann, [["a"], ["b"]])
-    rows = exported(project, format="raw")
-    assert [row["messages"][0]["content"] for row in rows] == ["Two?", "One?"]
-    assert [len(row["candidates"]) for row in rows] == [2, 0]
-
-
-def test_what_came_after_the_last_prompt_does_not_lead(project: Project, ann: User) -> None:
-    imported(project, {"prompt": "One?"}, {"prompt": "Two?", "candidates": [{"text": "a"}, {"text": "b"}]})
-    write, rank = make.queue(project), ranking_queue(project)
-    first = make.written(write, ann).slot.task.prompt_id
-    make.ranked(rank, ann, [["a"], ["b"]])
-    scope = replace(stream.scope_of(choices.parse(project, {"format": "raw"})), last_prompt=first)
-    with examples.snapshot() as own:
-        assert [made.prompt.id for made in examples.read(own, scope)] == [first]
-
-
-def test_earlier_turns_lead_alpaca_so_that_loaders_see_the_history(project: Project, ann: User) -> None:
-    turns = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello."}]
-    imported(project, {"prompt": "One?"}, {"messages": [*turns, {"role": "user", "content": "Two?"}]})
-    queue = make.queue(project)
-    for _ in range(2):
-        make.written(queue, ann)
-    rows = exported(project, format="alpaca")
-    assert [(row["instruction"], len(row["history"])) for row in rows] == [("Two?", 1), ("One?", 0)]
-
-
-def test_marks_and_documents_lead_spans_so_that_loaders_see_both(project: Project, ann: User) -> None:
-    candidates = {"candidates": [{"text": "a b c"}]}
-    imported(
-        project,
-        *({"prompt": f"{number}?", **candidates} for number in ("One", "Two", "Three")),
-        {"prompt": "Four?", **candidates, "context": [{"text": "Document"}]},
-    )
-    queue = make.queue(project, preset="mqm", slug="mqm")
-    for marks in ([], [], [{"start": 0, "end": 1, "label": "Minor"}], []):
-        answered(queue, ann, errors={"a b c": marks})
-    found = exported(project, format="spans")
-    # The first that was judged leads every export.
-    assert [(row["prompt"][0]["content"], len(row["spans"]), len(row["sources"])) for row in found] == [
-        ("One?", 0, 0),
-        ("Three?", 1, 0),
-        ("Four?", 0, 1),
-        ("Two?", 0, 0),
-    ]
-    # Marks in another queue do not lead one that is exported alone.
-    other = make.queue(project, preset="mqm", slug="other")
-    for _ in range(3):
-        answered(other, ann, errors={"a b c": []})
-    found = exported(project, format="spans", queue="other")
-    assert [row["prompt"][0]["content"] for row in found] == ["One?", "Two?", "Three?"]
-
-
 def test_columns_of_ratings_are_those_of_the_newest_form(project: Project, ann: User, ben: User) -> None:
     make.imported(project, 2, candidates=1)
     asked: list[dict[str, Any]] = [{"name": "helpfulness", "type": "rate", "min": 0, "max": 4}]
@@ -394,26 +321,6 @@ def test_columns_of_ratings_are_those_of_the_newest_form(project: Project, ann: 
     assert {row["metadata"]["queue"] for row in found} == {"rate"}
     (row,) = exported(project, format="helpsteer", queue="thumbs")
     assert (row["response"], row["thumbs"]) == ("Answer 0 to 0", 1.0)
-
-
-def test_every_split_has_a_leader_of_its_own(project: Project, ann: User) -> None:
-    def tools(question: str) -> list[dict[str, Any]]:
-        call = {"type": "function", "function": {"name": "f", "arguments": {"x": 1}}}
-        said = {"role": "assistant", "content": "", "tool_calls": [call]}
-        return [{"role": "user", "content": question}, said, {"role": "tool", "content": "21", "name": "f"}]
-
-    # test_policies says which of these questions is in which split.
-    imported(
-        project, {"prompt": "Question 1?"}, {"messages": tools("Question 24?")}, {"messages": tools("Question 3?")}
-    )
-    queue = make.queue(project)
-    for _ in range(3):
-        make.written(queue, ann)
-    opening = {
-        split: [row["messages"][0]["content"] for row in exported(project, format="sft", split=split)]
-        for split in ("train", "test")
-    }
-    assert opening == {"train": ["Question 3?", "Question 1?"], "test": ["Question 24?"]}
 
 
 def test_splits_share_the_prompts_out(project: Project, ann: User) -> None:
@@ -597,7 +504,7 @@ def test_candidates_are_read_for_rows_that_need_them(
     assert len(exported(project, format="sft")) == 1
     assert read == []
     assert len(exported(project, format="preference")) == 1
-    assert len(read) == 2
+    assert len(set(read)) == 2
 
 
 def test_memory_does_not_grow_with_the_export(project: Project, tmp_path: Path) -> None:

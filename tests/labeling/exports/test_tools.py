@@ -27,7 +27,7 @@ from labeling.models import Project, User
 from labeling.services import imports
 from tests import make
 from tests.labeling.exports.connections import wait_for_exports
-from tests.labeling.exports.pure import plenty
+from tests.labeling.exports.pure import TOOLS, example, plenty, ranked, written
 from tests.labeling.exports.releasing import built, data, rows
 
 PARAMETERS = {"type": "object", "required": ["city"], "properties": {"city": {"type": "string"}}}
@@ -169,6 +169,24 @@ def test_a_page_shows_each_by_its_name() -> None:
     assert [turn.who for turn in part.turns] == ["get_weather", "now"]
     (row, *_) = rows_of("sft", given(tools=True))
     assert "get_weather" in dict(previews.shown(row).facts)["tools"]
+
+
+def test_arguments_that_are_stored_as_text_are_an_object_where_templates_want_one() -> None:
+    """As imports kept them for a while. Hosted APIs want the text."""
+    told = '{"x": 1}'
+    stored = json.loads(json.dumps(TOOLS).replace('{"x": 1}', json.dumps(told)))
+    assert stored[1]["tool_calls"][0]["function"]["arguments"] == told
+    as_object = example(written("21 °C."), ranked("a b"), messages=TOOLS)
+    as_text = replace(as_object, prompt=replace(as_object.prompt, messages=tuple(stored)))
+    for name in ("sft", "prompt-completion", "preference", "prompts", "nemo-ranking", "sharegpt", "openai-sft"):
+        found = rows_of(name, [as_text])
+        assert found
+        assert found == rows_of(name, [as_object])
+        assert ('"arguments": "{' in json.dumps(found)) == (name == "openai-sft")
+    # What nobody can read stays.
+    broken = json.loads(json.dumps(TOOLS).replace('{"x": 1}', '"Lima"'))
+    (row,) = rows_of("sft", [example(written("21 °C."), messages=broken)])
+    assert row["messages"][1]["tool_calls"][0]["function"]["arguments"] == "Lima"
 
 
 # --- From the database ----------------------------------------------------------------------------------------------

@@ -187,6 +187,31 @@ def test_pairs_train_a_reward_model(project: Project, tmp_path: Path) -> None:
             assert text.rstrip("\n").endswith(f"<|im_start|>assistant\n{reply} ({end})<|im_end|>")
 
 
+def test_plain_text_of_pairs_is_whole_to_a_reward_model_though_its_prompt_stands_apart(
+    project: Project, tmp_path: Path
+) -> None:
+    from transformers import LlamaForSequenceClassification
+    from trl.trainer.reward_config import RewardConfig
+    from trl.trainer.reward_trainer import RewardTrainer
+
+    from tests.labeling.exports import tiny
+
+    found, _ = loaded(project, tmp_path, format="reward", queue="rank", style="standard")
+    tokenizer = tiny.tokenizer()
+    config = tiny.model(len(tokenizer)).config
+    config.num_labels = 1
+    trainer = RewardTrainer(
+        model=LlamaForSequenceClassification(config),
+        args=RewardConfig(**settings(tmp_path)),
+        train_dataset=found,
+        processing_class=tokenizer,
+    )
+    assert len(steps_taken(trainer)) == 2
+    for number, (row, reply) in enumerate(zip(list(trainer.train_dataset), REPLIES[:3], strict=True)):
+        for ids, end in ((row["chosen_ids"], "better"), (row["rejected_ids"], "worse")):
+            assert tokenizer.decode(ids) == f"Question {number}? {reply} ({end})<|im_end|>"
+
+
 def test_plain_text_trains_and_the_response_begins_with_its_space(project: Project, tmp_path: Path) -> None:
     from trl.trainer.dpo_config import DPOConfig
     from trl.trainer.dpo_trainer import DPOTrainer
@@ -285,7 +310,8 @@ def test_a_margin_of_every_row_reaches_the_loss(project: Project, tmp_path: Path
 
     plain, without = first_loss(queue="rank")
     wider, margins = first_loss(queue="pairs")
-    assert (without, margins) == ([0.0] * 4, [0.0, 0.5, 1.0, 1.0])
+    assert without == [0.0] * 4
+    assert margins == pytest.approx([1 / 3, 2 / 3, 1.0, 1.0])
     # The same four pairs: only the margins differ, and each makes the loss larger.
     assert wider > plain + 0.2
     mixed, both = first_loss()

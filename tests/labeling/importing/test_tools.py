@@ -171,3 +171,72 @@ def test_the_same_words_with_other_tools_are_no_duplicate() -> None:
     found = [parse(line, number) for number, line in enumerate(lines, start=1)]
     assert imports.import_lines(project, found, source="jsonl", by=alice).record.duplicates == 0
     assert len(set(Prompt.objects.values_list("normal_hash", flat=True))) == 2
+
+
+# --- Calls of them ---------------------------------------------------------------------------------------------------
+
+
+def called(*calls: Any) -> list[dict[str, Any]]:
+    """A line's messages with these calls."""
+    said: dict[str, Any] = {"role": "assistant", "content": None, "tool_calls": list(calls)}
+    asked = {"role": "user", "content": "Is it warm?"}
+    return parse({"messages": [asked, said, {"role": "tool", "content": "Yes."}]}, 1).messages
+
+
+def call(arguments: Any, **known: Any) -> dict[str, Any]:
+    return {**known, "type": "function", "function": {"name": "f", "arguments": arguments}}
+
+
+@pytest.mark.parametrize(
+    ("raw", "found"),
+    [
+        (call({"x": 1, "deep": {"a": ["ü"]}}), call({"x": 1, "deep": {"a": ["ü"]}})),
+        (call('{"x": 1, "deep": {"a": ["\\u00fc"]}}', id="c1"), call({"x": 1, "deep": {"a": ["ü"]}}, id="c1")),
+        (call("{}"), call({})),
+        (call(""), call({})),
+        (call(None, id=None), call({})),
+        ({"function": {"name": "f"}}, call({})),
+        ({"id": "c1", "name": "f", "arguments": "{}"}, call({}, id="c1")),
+        (call({}, index=0), call({}, index=0)),
+    ],
+)
+def test_the_arguments_of_a_call_are_an_object_however_they_were_written(raw: Any, found: dict[str, Any]) -> None:
+    assert called(raw)[1]["tool_calls"] == [found]
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (1, "messages[1].tool_calls[0] must be an object with a “function”"),
+        ("x", "messages[1].tool_calls[0] must be an object with a “function”"),
+        ({}, "messages[1].tool_calls[0] must be an object with a “function”"),
+        ({"type": "code", "function": {"name": "f"}}, "messages[1].tool_calls[0].type must be “function”."),
+        ({"function": {"arguments": {}}}, "messages[1].tool_calls[0].function.name must be text."),
+        (call("Lima"), "messages[1].tool_calls[0].function.arguments is text, and no JSON."),
+        (call('{"x": NaN}'), "NaN is not JSON."),
+        (call("[1]"), "messages[1].tool_calls[0].function.arguments must be an object, or one as JSON text."),
+        (call(7), "messages[1].tool_calls[0].function.arguments must be an object, or one as JSON text."),
+        (call({}, id=3), "messages[1].tool_calls[0].id must be text."),
+        (call('{"x": "\\u0000"}'), "messages[1].tool_calls[0]"),
+        (call(json.dumps(nested(60))), "nested more than"),
+    ],
+)
+def test_what_is_no_call_is_refused_with_the_reason(raw: Any, said: str) -> None:
+    with pytest.raises(LineError) as error:
+        called(raw)
+    assert said in str(error.value)
+
+
+def test_every_call_is_looked_at() -> None:
+    with pytest.raises(LineError, match=r"tool_calls\[1\]"):
+        called(call({}), "x")
+
+
+def test_a_result_follows_a_call_or_another_result() -> None:
+    asked, result = {"role": "user", "content": "Is it warm?"}, {"role": "tool", "content": "Yes."}
+    said = {"role": "assistant", "content": "I look.", "tool_calls": [call({}), call({})]}
+    assert len(parse({"messages": [asked, said, result, result]}, 1).messages) == 4
+    for messages, place in (([asked, {"role": "assistant", "content": "I look."}, result], 2), ([asked, result], 1)):
+        with pytest.raises(LineError) as error:
+            parse({"messages": messages}, 1)
+        assert str(error.value).startswith(f"messages[{place}] is a tool message; it must follow an assistant message")
