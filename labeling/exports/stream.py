@@ -195,10 +195,10 @@ class Export:
 
     `tools` counts tokens and knows a benchmark; without it tokens are counted by bytes. `between` is called before the
     rows of each prompt are made. The first row is made at once, so what is wrong shows before the first byte is sent:
-    Invalid is raised for a choice that needs a tool which is not there, EmptyExport where there is no row. `report` is
-    complete when the iterator is at its end. An error on the way comes out of the iterator: whoever sends the bytes
-    must break off then, and not end the file as if it were whole. Close it when it is not read to its end: it holds a
-    database connection.
+    Invalid is raised for a choice that needs a tool which is not there, EmptyExport where there is no row. `columns`
+    are those of the rows. `report` is complete when the iterator is at its end. An error on the way comes out of the
+    iterator: whoever sends the bytes must break off then, and not end the file as if it were whole. Close it when it is
+    not read to its end: it holds a database connection.
     """
 
     def __init__(
@@ -282,9 +282,9 @@ def measure(choice: Choice, tools: Tools | None = None, between: Callable[[], No
     return export.report
 
 
-def preview(choice: Choice, number: int) -> list[Row]:
+def preview(choice: Choice, number: int, tools: Tools | None = None) -> list[Row]:
     """The first rows of an export, none where it is empty."""
-    found = _Rows(choice, Removed(), Tools())
+    found = _Rows(choice, Removed(), tools or Tools())
     try:
         return [row for _, row in islice(found, number)]
     finally:
