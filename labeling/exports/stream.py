@@ -216,6 +216,8 @@ class Export:
         first = next(iter(self._rows), None)
         if first is None:
             raise EmptyExport(_why_empty(choice, self._removed), data={"removed": self._removed.as_dict()})
+        # Every row has those of the first.
+        self.columns = tuple(first[1])
         self._chunks = self._encoded(first)
 
     def __iter__(self) -> Iterator[bytes]:
