@@ -50,10 +50,14 @@ def loaded(home: Path, name: str, stage: str, cache: Path) -> list[Aligned]:
     ]
 
 
+def _role(name: str) -> str:
+    return ROLES.get(name, name)
+
+
 def turns(messages: list[Row]) -> tuple[str, list[tuple[str, str]]]:
     """The system text, and the other messages as who and what."""
     system = messages[0]["content"] if messages[0]["role"] == "system" else ""
-    return system, [(ROLES.get(m["role"], m["role"]), m["content"]) for m in messages if m["role"] != "system"]
+    return system, [(_role(m["role"]), m["content"]) for m in messages if m["role"] != "system"]
 
 
 def demonstration(row: Row) -> Aligned:
@@ -78,7 +82,7 @@ def alpaca(row: Row) -> Aligned:
 
 
 def sharegpt(row: Row) -> Aligned:
-    talk = [(ROLES.get(turn["from"], turn["from"]), turn["value"]) for turn in row["conversations"]]
+    talk = [(_role(turn["from"]), turn["value"]) for turn in row["conversations"]]
     return row["system"], talk[:-1], [talk[-1][1]], row.get("tools", "")
 
 
