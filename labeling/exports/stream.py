@@ -14,7 +14,7 @@ from labeling.exports import examples, tokens
 from labeling.exports.checks import Watch, about_apart, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import VERBATIM, Cleaning, Tools
-from labeling.exports.policies import Policies, SplitBy
+from labeling.exports.policies import Order, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
@@ -85,6 +85,7 @@ def scope_of(choice: Choice) -> Scope:
         leads=choice.format.leads,
         provenance=choice.format.provenance,
         selection=choice.selection,
+        shuffled=choice.policies.seed if choice.policies.order is Order.SHUFFLED else None,
     )
 
 
