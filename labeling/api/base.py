@@ -106,18 +106,23 @@ def body(request: Request, kind: type[serializers.Serializer[Any]], *, strict: b
 
     `strict` also refuses fields that the call does not know: a setting with a typo must not be lost silently.
     """
-    if not isinstance(request.data, Mapping):
+    return shaped(request.data, kind, strict=strict)
+
+
+def shaped(data: Any, kind: type[serializers.Serializer[Any]], *, strict: bool = False) -> dict[str, Any]:
+    """`body`, for what has been read already."""
+    if not isinstance(data, Mapping):
         raise Invalid("The body must be a JSON object.")
     reader = _reader(kind)
     if strict:
-        unknown = sorted(set(request.data) - set(reader.fields))
+        unknown = sorted(set(data) - set(reader.fields))
         if unknown:
             known = ", ".join(reader.fields)
             raise Invalid(
                 "There is a field that this call does not know.",
                 errors=[Fault(name, f"Known here: {known}.") for name in unknown],
             )
-    found: dict[str, Any] = reader.run_validation(request.data)
+    found: dict[str, Any] = reader.run_validation(data)
     return found
 
 

@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 from labeling.errors import Fault, Invalid
 from labeling.exports import annotators
 from labeling.exports.formats import Format, get_format
-from labeling.exports.policies import Edits, Policies, Split, SplitBy, Style
+from labeling.exports.policies import Edits, Order, Policies, Split, SplitBy, Style
 from labeling.exports.selection import Person, Selection, Versions
 from labeling.exports.settings import BY_NAME, SETTINGS
 from labeling.models import FormVersion, GuidelinesVersion, Project, Queue
@@ -57,9 +57,11 @@ class Choice:
     def _settings(self) -> dict[str, str]:
         """The settings that the format uses in any case, and those that are not as they would be without a word."""
         found = {}
+        # What an order was drawn by is said, if only 0.
+        told = ("seed",) if self.policies.order is Order.SHUFFLED else ()
         for setting in SETTINGS:
             value = getattr(self.selection if setting.selects else self.policies, setting.name)
-            if value != setting.default or setting.name in self.format.uses:
+            if value != setting.default or setting.name in self.format.uses or setting.name in told:
                 found[setting.name] = setting.kind.write(_named(value))
         return found
 

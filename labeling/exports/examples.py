@@ -48,6 +48,17 @@ FROM labeling_prompt p
 WHERE p.project_id = %(project)s AND p.id > %(after)s AND p.id <= %(last_prompt)s {{which}}
 ORDER BY p.id
 """  # noqa: S608  only constants are put in
+# The ids alone in an order that is drawn by a seed: hundreds of thousands are sorted in a moment, on the disk of the
+# database where they are many. The hash is the one by which PostgreSQL divides tables, so it stays the same.
+_SHUFFLED = """
+SELECT p.id FROM labeling_prompt p
+WHERE p.project_id = %(project)s AND p.id <= %(last_prompt)s
+  AND (%(after)s::bigint = 0
+       OR (hashint8extended(p.id, %(seed)s::bigint), p.id)
+        > (hashint8extended(%(after)s::bigint, %(seed)s::bigint), %(after)s::bigint)){which}
+ORDER BY hashint8extended(p.id, %(seed)s::bigint), p.id
+"""
+_THESE = f"SELECT {COLUMNS} FROM labeling_prompt p WHERE p.id = ANY(%(prompts)s::bigint[])"  # noqa: S608
 _COUNT = """
 SELECT count(*) FROM labeling_prompt p WHERE p.project_id = %(project)s AND p.id <= %(last_prompt)s {which}
 """
@@ -133,23 +144,34 @@ def held_out(own: Connection, project_id: int, tags: Sequence[str], last_prompt:
 
 
 def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[Example]:
-    """The examples behind the prompt `after` in the order of their prompts' ids, without those that have led.
+    """The examples behind the prompt `after` in the order of the scope, without those that have led.
 
     Those that lead come before these: see `leaders`.
     """
     scope = book.scope
+    shuffled = scope.shuffled is not None
     with book.own.cursor(name="export_prompts") as cursor:
-        cursor.execute(scope.statement(PROMPTS), book.parameters | {"after": after})
-        yield from examples_of(book, cursor, lambda prompt: prompt.id not in led and scope.wanted(prompt))
+        cursor.execute(scope.statement(_SHUFFLED if shuffled else PROMPTS), book.parameters | {"after": after})
+        yield from examples_of(
+            book, cursor, lambda prompt: prompt.id not in led and scope.wanted(prompt), ids_alone=shuffled
+        )
 
 
 def examples_of(
-    book: Book, cursor: ServerCursor[tuple[Any, ...]], wanted: Callable[[Prompt], bool]
+    book: Book,
+    cursor: ServerCursor[tuple[Any, ...]],
+    wanted: Callable[[Prompt], bool],
+    *,
+    ids_alone: bool = False,
 ) -> Iterator[Example]:
-    """The examples of the prompts that a cursor gives, as far as they are wanted: more at a time as it goes on."""
+    """The examples of the prompts that a cursor gives, as far as they are wanted: more at a time as it goes on.
+
+    `ids_alone`: it gives the ids of prompts, and the rest is looked up.
+    """
 
     def fetch(number: int) -> _Batch | None:
         rows = cursor.fetchmany(number)
+        rows = _in_order(book, rows) if ids_alone else rows
         if not rows:
             return None
         found = book.grouped([_prompt(row) for row in rows])
@@ -161,6 +183,13 @@ def examples_of(
         yield from book.made(batch)
         number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // max(1, batch.characters // batch.read)))
         del batch  # or two would be in memory while the next is read
+
+
+def _in_order(book: Book, ids: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    """The rows of prompts, in the order of their ids here."""
+    found = book.own.execute(_THESE, {"prompts": sql_list(pk for (pk,) in ids)}) if ids else ()
+    rows = {row[0]: row for row in found}
+    return [rows[pk] for (pk,) in ids]
 
 
 def count(own: Connection, scope: Scope) -> int:

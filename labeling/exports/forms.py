@@ -10,9 +10,12 @@ from typing import Any, ClassVar
 from django import forms
 from django.forms import BoundField
 
+from labeling.exports.benchmarks import MOST_BYTES
+from labeling.exports.contamination import WORDS
 from labeling.exports.division import BY_TAG
 from labeling.exports.files import KINDS
 from labeling.exports.formats import FORMATS
+from labeling.exports.models import Release
 from labeling.exports.plans import MOST_TITLE, NOT_FILTERS
 from labeling.exports.policies import USUAL, Split
 from labeling.exports.settings import SETTINGS, Group, Setting
@@ -121,9 +124,21 @@ class ReleaseForm(SettingsForm):
         label="Kind of files",
         help_text="Trainers read JSON Lines as they are; Parquet is read by column.",
     )
+    benchmark = forms.FileField(
+        required=False,
+        help_text=f"Rows that share {WORDS} words in a row with this file are left out, so that a model can be tested "
+        f"with it later. Plain text or JSON Lines in UTF-8, a text a line, at most {MOST_BYTES // 2**20} MB.",
+    )
+    keep_benchmark = forms.BooleanField(required=False, initial=True)
 
-    def __init__(self, project: Project, *args: Any, **kwargs: Any) -> None:
+    def __init__(self, project: Project, *args: Any, like: Release | None = None, **kwargs: Any) -> None:
+        """`like`: the earlier release whose benchmark may be taken over."""
         super().__init__(project, *args, **kwargs)
+        if like:
+            self.fields["keep_benchmark"].label = f"Compare with the benchmark of release {like.number}"
+            self.fields["keep_benchmark"].help_text = "A file that is chosen here takes its place."
+        else:
+            del self.fields["keep_benchmark"]
         for split, percent in zip(Split, USUAL, strict=True):
             self.fields[split.value] = forms.IntegerField(
                 required=False,
@@ -137,6 +152,11 @@ class ReleaseForm(SettingsForm):
     def shares(self) -> list[BoundField]:
         """How large each part is."""
         return [self[split.value] for split in Split]
+
+    @property
+    def lost_file(self) -> str:
+        """The name of a file that was sent and must be chosen again: no browser fills it in once more."""
+        return getattr(self["benchmark"].data, "name", None) or ""
 
     def clean(self) -> dict[str, Any]:
         """Shares come to 100: the service takes fractions of 1 too, which nobody types here."""
@@ -159,6 +179,8 @@ class ReleaseForm(SettingsForm):
     @staticmethod
     def place(path: str) -> str:
         """The field that a complaint about a path is about."""
+        if path == "benchmark_of":
+            return "keep_benchmark"
         head, _, rest = path.partition(".")
         return rest if head in ("filters", "splits") and rest else head
 

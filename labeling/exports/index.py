@@ -48,7 +48,7 @@ def _without_people(value: Any) -> Any:
 
 
 class IndexWriter:
-    """Writes the index of one format in one shard, while prompts come in the order of their numbers."""
+    """Writes the index of one format in one shard, while prompts come in the order of their numbers, or wait."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -57,7 +57,7 @@ class IndexWriter:
         self._waiting: dict[int, list[bytes]] = {}
 
     def add(self, prompt_id: int, rows: Sequence[Row], *, leads: bool) -> None:
-        """The rows of a prompt. `leads`: it stands out of turn."""
+        """The rows of a prompt. `leads`: it stands out of turn, as all do that are shuffled."""
         found = sorted((key_of(row, place), hash_of(row)) for place, row in enumerate(rows))
         lines = [line_of(Entry(prompt_id, key, number)) for key, number in found]
         if leads:

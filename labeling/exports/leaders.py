@@ -64,7 +64,7 @@ ORDER BY a.id
 
 
 def read(own: Connection, scope: Scope, gives: Gives) -> Iterator[Example]:
-    """The examples of a scope in the order of their prompts' ids, but for the few that lead."""
+    """The examples of a scope in the order of their prompts' ids, or shuffled, but for the few that lead."""
     book = Book(own, scope)
     leading = leaders(book, [gives])
     yield from book.examples(leading)

@@ -13,6 +13,7 @@ from labeling.exports import choices, division, examples, groups, stream
 from labeling.exports.choices import Choice
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
+from labeling.exports.policies import Order
 from labeling.exports.records import Prompt
 from labeling.exports.scope import Scope
 from labeling.exports.splits import HELD_OUT
@@ -90,6 +91,11 @@ class Plan:
 
 def _is_in(divided: division.Division, part: str, prompt: Prompt) -> bool:
     return divided.of(prompt) == part
+
+
+def is_shuffled(release: Release) -> bool:
+    """Whether its prompts stand in another order than that of their ids, which holds for all its formats."""
+    return any(choice.get("order") == Order.SHUFFLED for choice in release.asked["choices"])
 
 
 def of(release: Release) -> Plan:

@@ -54,6 +54,13 @@ class Consensus(StrEnum):
     BORDA = "borda"
 
 
+class Order(StrEnum):
+    """In which order prompts stand: as they were imported, or drawn by a seed."""
+
+    IMPORTED = "imported"
+    SHUFFLED = "shuffled"
+
+
 class Margin(StrEnum):
     """What the margin of a pair is taken from: the degree of comparisons, or the ratings of its two sides."""
 
@@ -115,6 +122,7 @@ class Policies:
     edits: Edits = Edits.OVER_ORIGINAL
     style: Style = Style.CONVERSATIONAL
     consensus: Consensus = Consensus.MAJORITY
+    order: Order = Order.IMPORTED
     seed: int = 0
     max_pairs: int | None = None
     min_strength: float | None = None

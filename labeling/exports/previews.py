@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from labeling.exports.choices import Choice
+from labeling.exports.cleaning import Tools
+from labeling.exports.contamination import Benchmark
 from labeling.exports.records import Row
 from labeling.exports.stream import Report, encode, measure, preview
 from labeling.models import Annotation, Prompt
@@ -82,14 +84,14 @@ class Look:
     rows: tuple[ShownRow, ...]
 
 
-def looks(choices: Sequence[Choice]) -> list[Look]:
+def looks(choices: Sequence[Choice], benchmark: Benchmark | None = None) -> list[Look]:
     """What each of several formats would hold, counted where all of them are quickly counted. Tokens count by bytes."""
-    found = []
+    found, tools = [], Tools(benchmark=benchmark)
     for choice in choices:
         by_bytes = replace(choice, policies=replace(choice.policies, tokenizer=""))
         counted = is_quickly_counted(by_bytes, among=len(choices))
-        report = measure(by_bytes) if counted else None
-        found.append(Look(choice, report, tuple(shown(row) for row in preview(by_bytes, LOOKED_AT))))
+        report = measure(by_bytes, tools) if counted else None
+        found.append(Look(choice, report, tuple(shown(row) for row in preview(by_bytes, LOOKED_AT, tools))))
     return found
 
 

@@ -68,7 +68,7 @@ class Scope:
     release that is read for: people have other pseudonyms in each. `parts` are the parts of a dataset that go into
     files of their own, each as the prompts that it takes: each has its own leaders. `grouped` is whether prompts are
     to know their group, which `wanted` and `parts` may go by. `provenance` is whether candidates are to say how they
-    came to be.
+    came to be. `shuffled` is the seed by which the order of the prompts is drawn, None for that of their ids.
     """
 
     project_id: int
@@ -83,6 +83,7 @@ class Scope:
     parts: tuple[Callable[[Prompt], bool], ...] = (_every,)
     grouped: bool = False
     provenance: bool = False
+    shuffled: int | None = None
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -93,6 +94,7 @@ class Scope:
             "queue": self.queue_id,
             "cutoff": self.cutoff.isoformat() if self.cutoff else "infinity",
             "last_prompt": self.last_prompt,
+            "seed": self.shuffled,
             "annotators": [person.id for person in chosen.annotators],
             "without_annotators": [person.id for person in chosen.without_annotators],
             **_between("guidelines", chosen.guidelines),

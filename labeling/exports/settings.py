@@ -17,6 +17,7 @@ from labeling.exports.policies import (
     Dedupe,
     Edits,
     Margin,
+    Order,
     Pairs,
     Policies,
     Ratings,
@@ -152,10 +153,18 @@ SETTINGS: tuple[Setting, ...] = (
         Share(),
     ),
     Setting(
+        "order",
+        Group.ROWS,
+        "Order of prompts",
+        "As they were imported, or shuffled: some trainers read rows as they stand.",
+        OneOf(Order),
+        {Order.IMPORTED: "As they were imported", Order.SHUFFLED: "Shuffled by the seed"},
+    ),
+    Setting(
         "seed",
         Group.ROWS,
         "Seed",
-        "Another number draws other pairs, where pairs are drawn.",
+        "Another number draws other pairs, where pairs are drawn, and another order, where prompts are shuffled.",
         Number(0, "17"),
     ),
     Setting(

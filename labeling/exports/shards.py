@@ -1,8 +1,9 @@
 """From examples to the files of a release, one shard after the other: all formats and parts in one pass.
 
-A shard is a contiguous range of prompts in the order of their ids. It becomes local files, which whoever asked stores
-(or compares) before the next is begun. Memory holds what one prompt says and the rows that wait to be set apart,
-and, where a format leaves out rows that repeat others, a hash of each of its rows.
+A shard is a contiguous range of prompts in the order of their ids, or in the one that a seed draws. It becomes local
+files, which whoever asked stores (or compares) before the next is begun. Memory holds what one prompt says and the rows
+that wait to be set apart, the index of a shard where its prompts are shuffled, and, where a format leaves out rows that
+repeat others, a hash of each of its rows.
 """
 
 from __future__ import annotations
@@ -151,6 +152,7 @@ class _Shard:
         self.folder.mkdir()
         self.prompts = 0
         self._divided, self._people, self._keys = making.divided, making.book.people, keys
+        self._shuffled = making.book.scope.shuffled is not None
         self._cleaning = cleaning
         self._sheets: dict[tuple[str, str], _Sheet] = {}
         self._index: dict[str, IndexWriter] = {}
@@ -172,7 +174,7 @@ class _Shard:
             if rows:
                 gave = True
                 totals.apart += is_apart
-                self._index_of(name).add(example.prompt.id, rows, leads=leads)
+                self._index_of(name).add(example.prompt.id, rows, leads=leads or self._shuffled)
                 self._sheet(choice, part).add(rows)
         if read:
             self.totals.read(example, self._people)

@@ -14,7 +14,7 @@ from labeling.exports import examples, leaders, tokens
 from labeling.exports.checks import Watch, about_apart, about_hosted, about_ignored, about_labels
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import CLEANING, VERBATIM, Cleaning, Tools
-from labeling.exports.policies import Dedupe, Policies, SplitBy
+from labeling.exports.policies import Dedupe, Order, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
@@ -85,6 +85,7 @@ def scope_of(choice: Choice) -> Scope:
         leads=choice.format.leads,
         provenance=choice.format.provenance,
         selection=choice.selection,
+        shuffled=choice.policies.seed if choice.policies.order is Order.SHUFFLED else None,
     )
 
 
@@ -217,10 +218,10 @@ class Export:
 
     `tools` counts tokens and knows a benchmark; without it tokens are counted by bytes. `between` is called before the
     rows of each prompt are made. The first row is made at once, so what is wrong shows before the first byte is sent:
-    Invalid is raised for a choice that needs a tool which is not there, EmptyExport where there is no row. `report` is
-    complete when the iterator is at its end. An error on the way comes out of the iterator: whoever sends the bytes
-    must break off then, and not end the file as if it were whole. Close it when it is not read to its end: it holds a
-    database connection.
+    Invalid is raised for a choice that needs a tool which is not there, EmptyExport where there is no row. `columns`
+    are those of the rows. `report` is complete when the iterator is at its end. An error on the way comes out of the
+    iterator: whoever sends the bytes must break off then, and not end the file as if it were whole. Close it when it is
+    not read to its end: it holds a database connection.
     """
 
     def __init__(
@@ -239,6 +240,8 @@ class Export:
         first = next(iter(self._rows), None)
         if first is None:
             raise EmptyExport(_why_empty(choice, self._removed), data={"removed": self._removed.as_dict()})
+        # Every row has those of the first.
+        self.columns = tuple(first[1])
         self._chunks = self._encoded(first)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -308,9 +311,9 @@ def measure(choice: Choice, tools: Tools | None = None, between: Callable[[], No
     return export.report
 
 
-def preview(choice: Choice, number: int) -> list[Row]:
+def preview(choice: Choice, number: int, tools: Tools | None = None) -> list[Row]:
     """The first rows of an export, none where it is empty."""
-    found = _Rows(choice, Removed(), Tools())
+    found = _Rows(choice, Removed(), tools or Tools())
     try:
         return [row for _, row in islice(found, number)]
     finally:

@@ -1,4 +1,4 @@
-"""torchtune 0.6.1 loads `sft` (`chat_dataset`) and `reward` (`preference_dataset`)."""
+"""torchtune 0.6.1 loads `sft` and `openai-sft` (`chat_dataset`) and `reward` (`preference_dataset`)."""
 
 from __future__ import annotations
 
@@ -34,21 +34,22 @@ def text(tokens: Any) -> str:
 def main() -> None:
     from torchtune.datasets import chat_dataset, preference_dataset
 
-    wanted = rows("sft")
-    found = chat_dataset(
-        Letters(),
-        source="json",
-        conversation_column="messages",
-        conversation_style="openai",
-        data_files=str(folder() / "sft.jsonl"),
-        split="train",
-    )
-    same("sft, rows", len(found), len(wanted))
-    for row, made in zip(wanted, (found[place] for place in range(len(found))), strict=True):
-        same("sft, the whole", text(made["tokens"]), "".join(m["content"] for m in row["messages"]))
-        learnt = "".join(m["content"] for m in row["messages"] if m["role"] == "assistant")
-        same("sft, what carries loss", text(made["labels"]), learnt)
-    said("sft", len(wanted))
+    for name in ("sft", "openai-sft"):
+        wanted = rows(name)
+        found = chat_dataset(
+            Letters(),
+            source="json",
+            conversation_column="messages",
+            conversation_style="openai",
+            data_files=str(folder() / f"{name}.jsonl"),
+            split="train",
+        )
+        same(f"{name}, rows", len(found), len(wanted))
+        for row, made in zip(wanted, (found[place] for place in range(len(found))), strict=True):
+            same(f"{name}, the whole", text(made["tokens"]), "".join(m["content"] for m in row["messages"]))
+            learnt = "".join(m["content"] for m in row["messages"] if m["role"] == "assistant")
+            same(f"{name}, what carries loss", text(made["labels"]), learnt)
+        said(name, len(wanted))
 
     wanted = rows("reward")
     pairs = preference_dataset(

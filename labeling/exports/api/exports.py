@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from typing import Any
 
-from django.http import StreamingHttpResponse
+from django.http import HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 from django.urls import reverse
+from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiResponse
 from rest_framework import serializers
 from rest_framework.request import Request
@@ -17,7 +19,7 @@ from labeling.api.base import ApiView, person
 from labeling.api.errors import as_json
 from labeling.api.schema import describe
 from labeling.courtesy import GiveWay
-from labeling.exports import choices, stream
+from labeling.exports import beside, choices, stream
 from labeling.exports.access import get_transfer
 from labeling.exports.formats import FORMATS
 from labeling.exports.models import TransferState
@@ -138,6 +140,31 @@ class Sent(ApiView):
     def get(self, request: Request, slug: str, transfer_id: int) -> Response:
         """Rows, bytes and SHA-256 of one export as it was sent: compare them with the file that arrived."""
         return Response(SentExport(get_transfer(person(request), slug, transfer_id)).data)
+
+
+class DatasetInfo(ApiView):
+    @describe({200: OpenApiTypes.OBJECT}, errors=(400, 409), query=ExportQuery, operation_id="export_dataset_info")
+    def get(self, request: Request, slug: str) -> HttpResponseBase:
+        """`dataset_info.json` of LLaMA-Factory for the file that the same query gives, under the name it comes with.
+
+        It names the columns that the rows have. 400 for a format whose loaders need no such file, and 409
+        `empty_export` where there is no row.
+        """
+        choice = _choice(request, slug)
+        beside.require(choice)
+        try:
+            with closing(stream.Export(choice, watch=False)) as export:
+                found = beside.entries(choice, choice.filename, export.columns)
+        except stream.EmptyExport as error:
+            return Response(as_json(error), status=409)
+        return HttpResponse(
+            beside.encoded(found),
+            content_type="application/json",
+            headers={
+                "Content-Disposition": f'attachment; filename="{beside.NAME}"',
+                "Cache-Control": "no-store",
+            },
+        )
 
 
 class Report(ApiView):

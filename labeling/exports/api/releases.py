@@ -9,18 +9,20 @@ from django.http.response import HttpResponseBase
 from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import OpenApiParameter, OpenApiResponse, extend_schema
 from rest_framework import serializers
+from rest_framework.parsers import MultiPartParser
 from rest_framework.request import Request
 from rest_framework.response import Response
 from rest_framework.reverse import reverse
 
 from labeling import access
-from labeling.api.base import ApiView, body, page, person
+from labeling.api.base import ApiView, StrictJSON, body, page, person
 from labeling.api.schema import PageQuery, describe, page_of
 from labeling.api.shapes.base import Fields, Known
+from labeling.api.uploads import length_of
 from labeling.errors import Conflict, Fault, Invalid, NotFound
-from labeling.exports import manifests, models, stored
+from labeling.exports import benchmarks, manifests, models, stored
 from labeling.exports.access import get_release
-from labeling.exports.api import serving
+from labeling.exports.api import asking, serving
 from labeling.exports.files import KINDS
 from labeling.exports.formats import FORMATS
 from labeling.exports.services import releases, withdrawals
@@ -46,6 +48,20 @@ class NewRelease(Fields):
         required=False, allow_null=True, help_text=f"One of: {', '.join(KINDS)}; `jsonl` without it."
     )
     title = serializers.CharField(required=False, allow_blank=True, max_length=1000)
+    benchmark_of = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        help_text="The number of a release of this project: rows that share words with its benchmark are left out.",
+    )
+
+
+class NewReleaseForm(Fields):
+    """A release that is compared with a benchmark which is sent along."""
+
+    release = NewRelease(help_text="What a call without a form takes as its body, as JSON.")
+    benchmark = serializers.FileField(
+        help_text="Plain text or JSON Lines in UTF-8, a text a line: rows that share words with it are left out."
+    )
 
 
 class ReleaseFile(Fields):
@@ -73,6 +89,9 @@ class ReleaseAsked(Fields):
         help_text='`{train, validation, test}` in percent, `"tags"` where tags decide, null where nothing is divided.',
     )
     files = Known(KINDS)
+    benchmark = serializers.CharField(
+        default="", allow_blank=True, help_text="The SHA-256 of the runs of words of the benchmark; empty without one."
+    )
 
 
 class ReleaseSummary(Fields):
@@ -126,13 +145,30 @@ class Releases(ApiView):
         links = partial(_links, request)
         return page(request, rows, ReleaseSummary, lambda found: [*map(links, found)], newest_first=True)
 
-    @describe({202: Release}, request=NewRelease, errors=(409,), operation_id="ask_release")
+    parser_classes = [StrictJSON, MultiPartParser]
+
+    def initial(self, request: Request, *args: Any, **kwargs: Any) -> None:
+        """Looks at the size first: whoever has a session is known only once the whole form is read."""
+        if asking.is_form(request):
+            benchmarks.check_sent(length_of(request._request))
+        super().initial(request, *args, **kwargs)
+
+    @describe(
+        {202: Release},
+        request={"application/json": NewRelease, "multipart/form-data": NewReleaseForm},
+        errors=(409, 413, 507),
+        operation_id="ask_release",
+    )
     def post(self, request: Request, slug: str) -> Response:
-        """Asks for a numbered, immutable release of what stands at this moment. A worker builds it."""
+        """Asks for a numbered, immutable release of what stands at this moment. A worker builds it.
+
+        With a form it is compared with a benchmark. A file that is no benchmark is refused, and nothing is asked for.
+        """
         user = person(request)
         project = access.get_project(user, slug, least=Role.MANAGER)
-        sent = body(request, NewRelease, strict=True)
+        sent, file = asking.read(request, NewRelease)
         given = {name: sent.get(name) for name in ("filters", "splits", "files")}
+        given["benchmark"] = asking.benchmark(user, project, sent.get("benchmark_of"), file)
         try:
             release = releases.ask(project, formats=_formats(sent), title=sent.get("title", ""), by=user, **given)
         except Invalid as error:

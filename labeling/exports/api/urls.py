@@ -10,6 +10,7 @@ _release = f"{_project}releases/<int:number>/"
 urlpatterns: list[URLPattern | URLResolver] = [
     path(f"{_project}export/", exports.Export.as_view(), name="api-export"),
     path(f"{_project}exports/<int:transfer_id>/", exports.Sent.as_view(), name="api-export-sent"),
+    path(f"{_project}export/dataset-info/", exports.DatasetInfo.as_view(), name="api-export-dataset-info"),
     path(f"{_project}export/report/", exports.Report.as_view(), name="api-export-report"),
     path(f"{_project}releases/", releases.Releases.as_view(), name="api-releases"),
     path(_release, releases.ReleaseDetail.as_view(), name="api-release-detail"),

@@ -10,6 +10,7 @@ from labeling.errors import Conflict
 from labeling.exports import comparing, stored
 from labeling.exports.comparing import BadIndex, Comparison, Entry
 from labeling.exports.models import Release
+from labeling.exports.plans import is_shuffled
 
 
 @dataclass(frozen=True)
@@ -78,8 +79,9 @@ def _entries(release: Release, format: str) -> Iterator[Entry]:
     if not paths:
         raise Conflict(f"Release {release.number} has no index of “{format}” in the storage, so it cannot be compared.")
     # Prompts that lead stand in the first shard whatever their numbers; the others follow one another. So two files of
-    # a release are open at a time, and not one for each of its shards.
-    return comparing.entries([_lines(release, paths[:1]), _lines(release, paths[1:])])
+    # a release are open at a time, and not one for each of its shards. Of shuffled ones every file is sorted by itself.
+    runs = [[path] for path in paths] if is_shuffled(release) else [paths[:1], paths[1:]]
+    return comparing.entries([_lines(release, run) for run in runs])
 
 
 def _lines(release: Release, paths: Sequence[str]) -> Iterator[bytes]:

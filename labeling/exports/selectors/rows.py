@@ -15,6 +15,7 @@ from labeling.exports.comparing import Entry
 from labeling.exports.files import KINDS, Kind
 from labeling.exports.index import hash_of, key_of
 from labeling.exports.models import Release, Shard
+from labeling.exports.plans import is_shuffled
 from labeling.exports.records import Row
 
 # So much of a release's files is read to find a few rows, not compressed: a second or so.
@@ -47,6 +48,8 @@ def _paths(release: Release, format: str, prompts: Iterable[int]) -> list[str]:
     lasts = [last for _, last, _ in shards]
     led = set(shards[0][2]) if shards else set()
     places = {0 if prompt in led else bisect_left(lasts, prompt) for prompt in prompts}
+    if is_shuffled(release):
+        places = set(range(len(shards)))
     numbers = {shards[place][0] for place in places if place < len(shards)}
     named = [
         (int(found[1]), file["path"])

@@ -6,7 +6,6 @@ sees what the first one saw.
 
 from __future__ import annotations
 
-import hashlib
 import tempfile
 import time
 from collections.abc import Callable, Mapping
@@ -16,7 +15,7 @@ from typing import Any
 from django.conf import settings
 from django.db import connection, transaction
 
-from labeling.exports import examples, groups, manifests, plans, shards, stored, tokens, totals
+from labeling.exports import benchmarks, examples, groups, manifests, plans, shards, stored, tokens, totals
 from labeling.exports.cleaning import Tools
 from labeling.exports.code import code
 from labeling.exports.contamination import Benchmark
@@ -94,13 +93,7 @@ def making_of(own: groups.Connection, plan: Plan, release: Release, folder: Path
 
 def _benchmark(release: Release, plan: Plan) -> Benchmark | None:
     """What the rows are compared with, where it was asked for. Raises OSError where it is not there as it was."""
-    if not plan.benchmark:
-        return None
-    with stored.opened(release, stored.BENCHMARK) as file:
-        kept = file.read()
-    if hashlib.sha256(kept).hexdigest() != plan.benchmark:
-        raise OSError("the benchmark of the release was changed in the storage")
-    return Benchmark.of_bytes(kept)
+    return benchmarks.kept_with(release, plan.benchmark) if plan.benchmark else None
 
 
 def _standing(shard: Shard, plan: Plan) -> shards.Standing:

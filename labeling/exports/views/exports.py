@@ -9,7 +9,7 @@ from django.urls import reverse
 from labeling import access
 from labeling.courtesy import GiveWay
 from labeling.errors import Invalid
-from labeling.exports import choices, previews, stream
+from labeling.exports import beside, choices, previews, stream
 from labeling.exports.forms import ExportForm
 from labeling.models import Role
 from labeling.views.pages import MemberRequest, page
@@ -33,5 +33,6 @@ def export(request: MemberRequest, slug: str) -> HttpResponse:
         "rows": rows,
         "report": stream.measure(choice, between=GiveWay()) if counted else None,
         "download": f"{reverse('api-export', args=[slug])}?{choice.query}",
+        "beside": f"{reverse('api-export-dataset-info', args=[slug])}?{choice.query}" if beside.needed(choice) else "",
     }
     return render(request, "exports/export.html", known)

@@ -7,11 +7,14 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.views.decorators.csrf import csrf_exempt, csrf_protect
 
 from labeling import access
-from labeling.errors import Conflict, DomainError
-from labeling.exports import differing, plans, previews
+from labeling.courtesy import GiveWay
+from labeling.errors import Conflict, DomainError, TooLarge
+from labeling.exports import benchmarks, differing, plans, previews
 from labeling.exports.access import get_release
+from labeling.exports.contamination import Benchmark
 from labeling.exports.forms import ReleaseForm, initial_of
 from labeling.exports.models import Release
 from labeling.exports.selectors import comparisons
@@ -35,25 +38,53 @@ def index(request: MemberRequest, slug: str) -> HttpResponse:
     return render(request, "exports/releases.html", context)
 
 
+# Django reads the whole form to find its token, so the size is looked at before that.
 @page("GET", "HEAD", "POST")
+@csrf_exempt
 def create(request: MemberRequest, slug: str) -> HttpResponse:
     """Choose what a release is to hold, see what it would be (`look`), and ask for it."""
     project = access.get_project(request.user, slug, least=Role.MANAGER)
     like = _like(request, slug)
-    form = ReleaseForm(project, posted(request), initial=initial_of(like.asked) if like else _from_export(request))
+    known = {"project": project, "manages": True, "like": like}
+    try:
+        benchmarks.check_sent(typed_number(request.headers.get("Content-Length", "")))
+    except TooLarge as error:
+        form = _form(project, like, initial=_initial(request, like))
+        context = known | {"form": form, "refused": error.detail}
+        return render(request, "exports/release_form.html", context, status=413)
+    return _asked_for(request, project, like, known)
+
+
+@csrf_protect
+def _asked_for(request: MemberRequest, project: Project, like: Release | None, known: dict[str, Any]) -> HttpResponse:
+    form = _form(project, like, posted(request), request.FILES or None, initial=_initial(request, like))
     looks: list[previews.Look] = []
     if request.method == "POST" and form.is_valid():
         try:
+            plan, benchmark = _plan(project, form), _benchmark(form, like)
             if "look" not in request.POST:
-                title = form.cleaned_data["title"]
-                return redirect(
-                    "release", slug, releases.ask(project, **form.asked, title=title, by=request.user).number
-                )
-            looks = previews.looks(_plan(project, form).choices)
+                given = form.asked | {"title": form.cleaned_data["title"], "benchmark": benchmark}
+                return redirect("release", project.slug, releases.ask(project, **given, by=request.user).number)
+            looks = previews.looks(plan.choices, benchmark)
         except DomainError as error:
             complain(form, error)
-    context = {"project": project, "manages": True, "form": form, "looks": looks, "like": like}
+    context = known | {"form": form, "looks": looks}
     return render(request, "exports/release_form.html", context, status=422 if form.errors else 200)
+
+
+def _form(project: Project, like: Release | None, *args: Any, **kwargs: Any) -> ReleaseForm:
+    return ReleaseForm(project, *args, like=like if like and benchmarks.is_kept(like) else None, **kwargs)
+
+
+def _initial(request: MemberRequest, like: Release | None) -> dict[str, Any]:
+    return initial_of(like.asked) if like else _from_export(request)
+
+
+def _benchmark(form: ReleaseForm, like: Release | None) -> Benchmark | None:
+    """The benchmark in the file that was chosen, or else that of the release whose choice is taken over."""
+    if file := form.cleaned_data["benchmark"]:
+        return benchmarks.read(file, between=GiveWay())
+    return benchmarks.again(like) if like and form.cleaned_data.get("keep_benchmark") else None
 
 
 def _like(request: MemberRequest, slug: str) -> Release | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import sys
 import tempfile
@@ -14,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from labeling.errors import DomainError
-from labeling.exports import choices, stream, tokens
+from labeling.exports import beside, choices, stream, tokens
 from labeling.exports.cleaning import Tools
 from labeling.exports.contamination import benchmark_in
 from labeling.exports.formats import FORMATS
@@ -52,9 +53,14 @@ class Command(BaseCommand):
             choice = choices.parse(found, given)
             count = tokens.chosen(settings.ANNOTATE_HOME / "models", choice.policies.tokenizer)
             tools = Tools(count, benchmark_in(benchmark))
-            with closing(stream.Export(choice, tools=tools)) as export, _destination(out) as target:
-                for chunk in export:
-                    target.write(chunk)
+            with closing(stream.Export(choice, tools=tools)) as export:
+                entries = beside.entries(choice, Path(out).name, export.columns) if _is_file(out) else {}
+                if entries:
+                    _there(out)  # before the first byte: one that is broken stays as it is, and nothing is written
+                with _destination(out) as target:
+                    for chunk in export:
+                        target.write(chunk)
+            told = _put_beside(out, entries) if entries else []
         except DomainError as error:
             raise CommandError(error.detail) from error
         except BrokenPipeError:
@@ -62,9 +68,38 @@ class Command(BaseCommand):
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise CommandError("Nobody reads the output any more; it is not complete.") from None
         except OSError as error:
-            raise CommandError(f"{out} cannot be written: {error.strerror or error}.") from error
-        for line in [*export.report.said, f"SHA-256 {export.report.sha256}"]:
+            name = beside.NAME if beside.NAME in str(error.filename) else out
+            raise CommandError(f"{name} cannot be written: {error.strerror or error}.") from error
+        for line in [*export.report.said, f"SHA-256 {export.report.sha256}", *told]:
             self.stderr.write(line)
+
+
+def _is_file(out: str) -> bool:
+    """Whether what is written is a file in a folder, and no device, pipe or standard output."""
+    return out != "-" and (Path(out).is_file() or not Path(out).exists())
+
+
+def _there(out: str) -> beside.Entries:
+    """The entries of `dataset_info.json` in the folder of the file. Raises Invalid where it cannot be read."""
+    place = Path(out).absolute().with_name(beside.NAME)
+    return beside.read(place.read_bytes()) if place.exists() else {}
+
+
+def _put_beside(out: str, entries: beside.Entries) -> list[str]:
+    """Writes the entries of the file into `dataset_info.json` beside it, and says how the file is called there."""
+    folder = Path(out).absolute().parent
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        # Another export into this folder waits, or the later one would lose the entry of the other.
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        there = _there(out)
+        found = beside.merged(there, entries)
+        with _destination(str(folder / beside.NAME)) as target:
+            target.write(beside.encoded(found).encode())
+    finally:
+        os.close(handle)
+    names = [name for name, entry in found.items() if entry in entries.values()]
+    return [f"{beside.NAME} beside it calls it {' or '.join(f'“{name}”' for name in names)}."]
 
 
 @contextmanager
