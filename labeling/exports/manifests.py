@@ -14,6 +14,7 @@ from labeling.exports import division
 from labeling.exports.cards import card
 from labeling.exports.choices import Choice
 from labeling.exports.croissant import croissant
+from labeling.exports.deciding import in_force
 from labeling.exports.files import KINDS
 from labeling.exports.plans import Plan
 from labeling.exports.removed import RULES
@@ -130,6 +131,7 @@ def _format(choice: Choice, of: FormatTotals, paths: Sequence[str]) -> dict[str,
         "title": choice.format.title,
         "schema": of.schema.schema,
         "choice": choice.as_dict,
+        "policies": in_force(choice),
         "rows": of.rows,
         "prompts": of.prompts,
         "labels": of.labels,
