@@ -69,7 +69,7 @@ class Watch:
         said = [
             f"Every text in “{column}” is a date. JSON readers built on Arrow, such as datasets, turn such a "
             "column into points in time. Load the file with datasets.Dataset.from_list over the parsed lines."
-            for column, dates in self._all_dates.items()
+            for column, dates in sorted(self._all_dates.items())
             if dates
         ]
         if self._control_rows:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
-from labeling.exports.records import Example, Row
+from labeling.exports.records import Example, Row, Told
 from labeling.exports.removed import Removed
 from labeling.exports.styles import question, tools
 
@@ -25,7 +25,7 @@ class Prompts(Format):
             return
         # A prompt without a reference is a row all the same: what the rules leave out of references is not missing.
         reference = next(demonstrations(example, policies, Removed()), None)
-        yield {
+        row = {
             "prompt": prompt,
             # Handed to reward functions by name, so none of these may be one that TRL hands over itself.
             "reference": reference.text if reference else "",
@@ -38,3 +38,4 @@ class Prompts(Format):
                 "language": example.prompt.language,
             },
         }
+        yield Told(row, reference.metadata if reference else {})
