@@ -91,9 +91,9 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
             "annotators": len(totals.people),
         },
         "agreement": {
-            name: round(totals.of(name).agreement / totals.of(name).agreements, 4)
+            name: {"mean": round(of.agreement / of.agreements, 4), "rows": of.agreements}
             for name in names
-            if totals.of(name).agreements
+            if (of := totals.of(name)).agreements
         },
         "formats": [
             _format(choice, totals.of(choice.format.name), [f["path"] for f in listed]) for choice in plan.choices

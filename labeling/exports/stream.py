@@ -107,10 +107,9 @@ def about_escaped(number: int) -> list[str]:
 
 def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleaning) -> Iterable[Row]:
     """The rows of one prompt in the format of a choice. A prompt that nobody has answered is for some formats alone."""
-    if not choice.format.unanswered:
-        removed.add("withdrawn", example.withdrawn)
-        if not example.annotations:
-            return ()
+    removed.add("withdrawn", example.withdrawn)
+    if not example.annotations and not choice.format.unanswered:
+        return ()
     return cleaning.clean(choice.format.rows(example, choice.policies, removed))
 
 
