@@ -57,8 +57,15 @@ def check_not_empty(plan: Plan, totals: Totals) -> None:
     if faults:
         raise EmptyRelease(
             " ".join(faults) + " A file without rows would break whatever loads it. Ask again without this format, "
-            "with other settings, with fewer or larger parts, or when more is answered."
+            f"with other settings, {_otherwise(plan)}, or when more is answered."
         )
+
+
+def _otherwise(plan: Plan) -> str:
+    """What else helps a part that is empty."""
+    if plan.shares == division.BY_TAG:
+        return "when prompts that have answers are tagged for each part"
+    return "with fewer or larger parts"
 
 
 def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -83,6 +90,7 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
             "rule": division.rule(plan.shares),
             "ratios": None if plan.shares == division.BY_TAG else plan.shares,
         },
+        "warnings": list(plan.warnings),
         "benchmark": plan.benchmark,
         "sources": _sources(plan, totals),
         "counts": {

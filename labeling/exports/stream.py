@@ -18,7 +18,7 @@ from labeling.exports.policies import Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
-from labeling.exports.splits import HELD_OUT, Splits
+from labeling.exports.splits import HELD_OUT, Splits, held_out_by
 from labeling.exports.spreading import apart
 from labeling.text import compact_json
 
@@ -148,8 +148,8 @@ class _Rows:
         policies = choice.policies
         with examples.snapshot() as own:
             by_tag = policies.split is not None and policies.split_by is SplitBy.TAG
-            held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
-            splits = Splits(policies, self._removed, held_out)
+            tagged = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
+            splits = Splits(policies, self._removed, held_out_by(tagged))
             scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
             prompts = self._of(examples.read(own, scope), splits)
             if choice.format.apart:

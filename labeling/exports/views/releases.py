@@ -14,7 +14,7 @@ from labeling.exports import differing, plans, previews
 from labeling.exports.access import get_release
 from labeling.exports.forms import ReleaseForm, initial_of
 from labeling.exports.models import Release
-from labeling.exports.selectors import comparisons
+from labeling.exports.selectors import comparisons, dividing
 from labeling.exports.selectors import releases as reads
 from labeling.exports.services import releases
 from labeling.exports.summaries import asked_in_words, summary_of
@@ -42,6 +42,7 @@ def create(request: MemberRequest, slug: str) -> HttpResponse:
     like = _like(request, slug)
     form = ReleaseForm(project, posted(request), initial=initial_of(like.asked) if like else _from_export(request))
     looks: list[previews.Look] = []
+    warnings: list[str] = []
     if request.method == "POST" and form.is_valid():
         try:
             if "look" not in request.POST:
@@ -49,10 +50,12 @@ def create(request: MemberRequest, slug: str) -> HttpResponse:
                 return redirect(
                     "release", slug, releases.ask(project, **form.asked, title=title, by=request.user).number
                 )
-            looks = previews.looks(_plan(project, form).choices)
+            plan = _plan(project, form)
+            warnings, looks = dividing.warnings(project, plan.shares), previews.looks(plan.choices)
         except DomainError as error:
             complain(form, error)
     context = {"project": project, "manages": True, "form": form, "looks": looks, "like": like}
+    context["warnings"] = warnings
     return render(request, "exports/release_form.html", context, status=422 if form.errors else 200)
 
 
