@@ -73,7 +73,7 @@ class Watch:
             f"Every text in “{column}” is a date. JSON readers built on Arrow, such as datasets, turn such a "
             "column into points in time. Load a release by its card, which names the types, with datasets 4.7 or "
             "later; a file without a card with datasets.Dataset.from_list over the parsed lines."
-            for column, dates in self._all_dates.items()
+            for column, dates in sorted(self._all_dates.items())
             if dates
         ]
         if self._control_rows:

@@ -10,7 +10,7 @@ from typing import Any
 from labeling.exports import control_tokens, tokens
 from labeling.exports.contamination import Benchmark
 from labeling.exports.policies import ControlTokens, Dedupe, Policies
-from labeling.exports.records import Prompt, Row
+from labeling.exports.records import Prompt, Row, alike
 from labeling.exports.removed import Removed
 from labeling.text import canonical_json, with_documents
 
@@ -79,7 +79,7 @@ class Cleaning:
         return kept
 
     def _escaped(self, row: Row) -> Row:
-        changed = {name: value if name in _ABOUT else _escaped(value) for name, value in row.items()}
+        changed = alike(row, {name: value if name in _ABOUT else _escaped(value) for name, value in row.items()})
         self.escaped += changed != row
         return changed
 

@@ -11,7 +11,7 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from itertools import islice
+from itertools import chain, islice
 from typing import Any, NamedTuple
 
 # How many rows of each kind are named; the others are counted.
@@ -158,6 +158,21 @@ def compare(old: Iterable[Entry], new: Iterable[Entry], *, shown: int = SHOWN) -
             _weigh(mine[1], other[1], found, shown)
             mine, other = next(ours, None), next(theirs, None)
     return found
+
+
+def alike(old: Iterator[Entry], new: Iterator[Entry]) -> tuple[Iterator[Entry], Iterator[Entry]]:
+    """Two indexes of one format with keys that mean the same.
+
+    A key that is a number is the place among the rows of a prompt, which all later rows change when one goes: such rows
+    are known by their prompt alone, and what says the same is the same. Earlier versions of the platform wrote them of
+    formats whose rows have other keys today.
+    """
+    first = [next(index, None) for index in (old, new)]
+    indexes = [chain([entry] if entry else [], index) for entry, index in zip(first, (old, new), strict=True)]
+    if any(entry and entry.key.isdigit() for entry in first):
+        ours, theirs = ((entry._replace(key="") for entry in index) for index in indexes)
+        return ours, theirs
+    return indexes[0], indexes[1]
 
 
 def _by_place(index: Iterable[Entry]) -> Iterator[tuple[tuple[int, str], list[Entry]]]:

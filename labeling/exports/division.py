@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Mapping
 from typing import Any, Literal, Protocol
 
 from labeling.errors import Fault
@@ -44,18 +45,21 @@ class _Undivided:
         return False
 
 
-def parts(shares: Ratios | Tags | None) -> tuple[str, ...]:
-    """The names of the parts, as they stand in the names of files."""
+def parts(shares: Ratios | Tags | None, held_out: Mapping[bytes, Split] | None = None) -> tuple[str, ...]:
+    """The names of the parts, as they stand in the names of files: by tag, train and what tags hold out."""
     if shares is None:
         return (WHOLE,)
-    return tuple(Split) if shares == BY_TAG else tuple(shares)
+    if shares == BY_TAG:
+        wanted = {Split.TRAIN, *(held_out or {}).values()}
+        return tuple(split.value for split in Split if split in wanted)
+    return tuple(shares)
 
 
-def divided(shares: Ratios | Tags | None, held_out: Iterable[Prompt] = ()) -> Division:
+def divided(shares: Ratios | Tags | None, held_out: Mapping[bytes, Split] | None = None) -> Division:
     """What says of each prompt into which part it goes: "train", "validation", "test", or `WHOLE`.
 
-    `shares` are in percent and come to 100, as `parse` gives them. `held_out` are the prompts of the project that have
-    a tag of their own, where tags decide.
+    `shares` are in percent and come to 100, as `parse` gives them. `held_out` are the groups that tags hold out, where
+    tags decide.
     """
     if shares is None:
         return _Undivided()
@@ -71,6 +75,24 @@ def ordered(ratios: Mapping[str, int] | Tags | None) -> Ratios | Tags | None:
     if ratios == BY_TAG:
         return BY_TAG
     return {split.value: ratios[split] for split in Split if split in ratios} if ratios else None
+
+
+def told(ratios: Ratios | Tags | None) -> str:
+    """The shares in words: “80 % train, 20 % test”."""
+    return ", ".join(f"{percent} % {name}" for name, percent in ratios.items()) if isinstance(ratios, dict) else ""
+
+
+def moved(before: Ratios | Tags | None, after: Ratios | Tags | None) -> list[tuple[str, str, int]]:
+    """Which percent of prompts go from one part to another where a hash divides by other shares than before."""
+    if not isinstance(before, dict) or not isinstance(after, dict):
+        return []
+    # A hash is a point on a line of 100 percent, which the parts cover in their order.
+    pairs = Counter(zip(_covered(before), _covered(after), strict=True))
+    return [(old, new, percent) for (old, new), percent in pairs.items() if old != new]
+
+
+def _covered(ratios: Ratios) -> list[str]:
+    return [split.value for split in Split for _ in range(ratios.get(split.value, 0))]
 
 
 def parse(given: Any, faults: list[Fault]) -> Ratios | Tags | None:
@@ -122,10 +144,9 @@ def rule(ratios: Ratios | Tags | None) -> str:
             "By tag: prompts tagged “test” or “validation” are held out, with all that open alike or "
             "nearly; the others are for training."
         )
-    shares = ", ".join(f"{percent} % {name}" for name, percent in ratios.items())
     return (
-        f"By prompt: {shares}. A prompt's part hangs on the first 64 bits of the SHA-256 of its opening user turn "
-        "(Unicode composed, case folded, white space collapsed), so it stays the same from release to release; "
+        f"By prompt: {told(ratios)}. A prompt's part hangs on the first 64 bits of the SHA-256 of its opening user "
+        "turn (Unicode composed, case folded, white space collapsed), so it stays the same from release to release; "
         "all rows of prompts that open alike share a part, with those that were found to open nearly so before a "
         "release had given their part out."
     )

@@ -1,9 +1,9 @@
 """An index of a shard's rows, for comparing two releases without reading their files whole.
 
 One line a row: `prompt_id \\t key \\t hash`, in the order of the prompts' numbers and then of the keys. The key says
-which row of its prompt it is: what its metadata says of its source (ids, `queue`, `question`, `source`), or the row's
-place among its prompt's. A correction is an annotation of its own, so the annotation's id is no part of it. The hash
-is of what the row says, without the pseudonyms, which are others in every release.
+which row of its prompt it is: what is known of its source (ids, `queue`, `question`, `source`), or the row's place
+among its prompt's. A correction is an annotation of its own, so the annotation's id is no part of it, but in `raw`,
+where each has a row. The hash is of what the row says, without the pseudonyms, which are others in every release.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from labeling.exports.comparing import Entry, line_of
-from labeling.exports.records import Row
+from labeling.exports.records import Row, known_of
 from labeling.exports.stream import encode
 
 _NAMED = ("queue", "question", "source")
@@ -24,7 +24,10 @@ PEOPLE = ("annotator", "annotators", "user_id")
 
 def key_of(row: Row, place: int) -> str:
     """Which row of its prompt this is. It holds what people typed (`external_id`), so it may hold anything."""
-    metadata: dict[str, Any] = row.get("metadata") or {}
+    if "annotation_id" in row:
+        return f"annotation {row['annotation_id']}"
+    # Of a prompt with a reference the reference is what may change.
+    metadata = row.get("metadata") or known_of(row) or {}
     found = [str(value) for name, value in metadata.items() if _tells_apart(name)]
     return "|".join(found) if found else str(place)
 

@@ -14,6 +14,7 @@ from labeling.exports import division
 from labeling.exports.cards import card
 from labeling.exports.choices import Choice
 from labeling.exports.croissant import croissant
+from labeling.exports.deciding import in_force
 from labeling.exports.files import KINDS
 from labeling.exports.plans import Plan
 from labeling.exports.removed import RULES
@@ -57,8 +58,15 @@ def check_not_empty(plan: Plan, totals: Totals) -> None:
     if faults:
         raise EmptyRelease(
             " ".join(faults) + " A file without rows would break whatever loads it. Ask again without this format, "
-            "with other settings, with fewer or larger parts, or when more is answered."
+            f"with other settings, {_otherwise(plan)}, or when more is answered."
         )
+
+
+def _otherwise(plan: Plan) -> str:
+    """What else helps a part that is empty."""
+    if plan.shares == division.BY_TAG:
+        return "when prompts that have answers are tagged for each part"
+    return "with fewer or larger parts"
 
 
 def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -83,6 +91,7 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
             "rule": division.rule(plan.shares),
             "ratios": None if plan.shares == division.BY_TAG else plan.shares,
         },
+        "warnings": list(plan.warnings),
         "benchmark": plan.benchmark,
         "sources": _sources(plan, totals),
         "counts": {
@@ -91,9 +100,9 @@ def make(plan: Plan, head: Head, totals: Totals, files: Sequence[Mapping[str, An
             "annotators": len(totals.people),
         },
         "agreement": {
-            name: round(totals.of(name).agreement / totals.of(name).agreements, 4)
+            name: {"mean": round(of.agreement / of.agreements, 4), "rows": of.agreements}
             for name in names
-            if totals.of(name).agreements
+            if (of := totals.of(name)).agreements
         },
         "formats": [
             _format(choice, totals.of(choice.format.name), listed, benchmark=bool(plan.benchmark))
@@ -134,6 +143,7 @@ def _format(choice: Choice, of: FormatTotals, files: Sequence[Mapping[str, Any]]
         "title": choice.format.title,
         "schema": of.schema.schema,
         "choice": choice.as_dict,
+        "policies": in_force(choice),
         "rows": of.rows,
         "prompts": of.prompts,
         "labels": of.labels,

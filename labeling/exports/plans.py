@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 
 from labeling import licenses
 from labeling.errors import Fault, Invalid
-from labeling.exports import choices, division, examples, groups, stream
+from labeling.exports import choices, division, stream
 from labeling.exports.choices import Choice
 from labeling.exports.files import KINDS
 from labeling.exports.models import Release
-from labeling.exports.policies import Order
+from labeling.exports.policies import Order, Split
 from labeling.exports.records import Prompt
 from labeling.exports.scope import Scope
-from labeling.exports.splits import HELD_OUT
 from labeling.models import Project, Queue
 
 # How many prompts go into one shard: what a worker that dies in the middle loses, and how large a file gets.
@@ -49,16 +48,20 @@ class Plan:
     # The SHA-256 of the benchmark that is kept with the release; "" without one.
     benchmark: str = ""
 
+    # What there was to know about its parts when it was asked for (labeling.exports.selectors.dividing).
+    warnings: tuple[str, ...] = ()
+    # The groups that tags hold out, where tags decide; known once a release is begun, and the same for all its tries.
+    held_out: Mapping[bytes, Split] = field(default_factory=dict)
+
     @property
     def parts(self) -> tuple[str, ...]:
         """The names of the parts, as they stand in the names of files."""
-        return division.parts(self.shares)
+        return division.parts(self.shares, self.held_out)
 
-    def divided(self, own: groups.Connection, release: Release) -> division.Division:
+    @property
+    def divided(self) -> division.Division:
         """What says of each prompt into which part it goes."""
-        by_tag = self.shares == division.BY_TAG
-        held = examples.held_out(own, self.project.pk, HELD_OUT, release.last_prompt) if by_tag else ()
-        return division.divided(self.shares, held)
+        return division.divided(self.shares, self.held_out)
 
     def scope(self, release: Release, divided: division.Division) -> Scope:
         """What is read for it: all formats in one pass, as of the release's cutoff."""
@@ -86,6 +89,7 @@ class Plan:
             "shard_prompts": self.shard_prompts,
             "facts": dict(self.facts),
             "benchmark": self.benchmark,
+            "warnings": list(self.warnings),
         }
 
 
@@ -109,14 +113,16 @@ def of(release: Release) -> Plan:
         shard_prompts=asked["shard_prompts"],
         facts=asked["facts"],
         benchmark=asked["benchmark"],
+        # Releases of earlier versions had none.
+        warnings=tuple(asked.get("warnings", ())),
     )
 
 
 def parse(project: Project, *, formats: Any, filters: Any = None, divided: Any = None, files: Any = None) -> Plan:
     """What is asked for, with defaults. Raises Invalid with every mistake at once, each with its path."""
     faults: list[Fault] = []
-    kind = files or "jsonl"
-    if kind not in KINDS:
+    kind = "jsonl" if files is None or files == "" else files
+    if not isinstance(kind, str) or kind not in KINDS:
         faults.append(Fault("files", f"There is no such kind of file. Choose one of: {', '.join(KINDS)}."))
     shares = division.parse(divided, faults)
     given = _filters(filters, faults)

@@ -12,6 +12,26 @@ Message = dict[str, Any]
 Row = dict[str, Any]
 
 
+class Told(dict[str, Any]):
+    """A row whose columns do not say what it is made of: `known` does, in the words of other formats' `metadata`."""
+
+    __slots__ = ("known",)
+
+    def __init__(self, columns: Row, known: Mapping[str, Any]) -> None:
+        super().__init__(columns)
+        self.known = known
+
+
+def known_of(row: Row) -> Mapping[str, Any] | None:
+    """What a row is made of: ids, queue, question, raters. None where nothing tells."""
+    return row.known if isinstance(row, Told) else row.get("metadata")
+
+
+def alike(row: Row, columns: Row) -> Row:
+    """A row of these columns that is made of the same."""
+    return Told(columns, row.known) if isinstance(row, Told) else columns
+
+
 @dataclass(frozen=True, slots=True)
 class Candidate:
     """One response to a prompt. `provenance` is JSON text: sampling, seed, token counts, versions and the like."""

@@ -19,6 +19,7 @@ from labeling.exports.choices import Choice
 from labeling.exports.cleaning import Cleaning, Tools
 from labeling.exports.division import Division
 from labeling.exports.files import KINDS, LineWriter, digest
+from labeling.exports.held import Held
 from labeling.exports.index import IndexWriter
 from labeling.exports.plans import Plan
 from labeling.exports.records import Example, Row
@@ -161,25 +162,22 @@ class _Shard:
         """Takes in a prompt with what was said about it."""
         self.prompts += 1
         part, is_apart = self._divided.of(example.prompt), self._divided.is_apart(example.prompt)
-        gave = read = False
+        held = Held(example)
         for choice in self.plan.choices:
             name = choice.format.name
             totals = self.totals.of(name)
             if part is None:
                 totals.removed.add("split_conflict")
                 continue
-            read = read or not choice.format.unanswered
             rows = list(rows_of(choice, example, totals.removed, self._cleaning[name]))
             totals.escaped = self._cleaning[name].escaped
             if rows:
-                gave = True
+                held.add(rows, choice.policies)
                 totals.apart += is_apart
                 self._index_of(name).add(example.prompt.id, rows, leads=leads or self._shuffled)
                 self._sheet(choice, part).add(rows)
-        if read:
-            self.totals.read(example, self._people)
-        if gave:
-            self.totals.gave_rows(example)
+        if held.rows:
+            self.totals.hold(held, self._people)
 
     def _sheet(self, choice: Choice, part: str) -> _Sheet:
         name = choice.format.name

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from labeling.exports.policies import Policies, Split, SplitBy, group_of, split_of
 from labeling.exports.records import Prompt
@@ -13,25 +14,50 @@ from labeling.exports.removed import Removed
 HELD_OUT = (Split.TEST, Split.VALIDATION)
 
 
+_GROUP_BYTES = 16
+_LETTERS = {Split.TEST: b"t", Split.VALIDATION: b"v"}
+
+
+def held_out_by(tagged: Iterable[Prompt]) -> dict[bytes, Split]:
+    """The groups that tags hold out of training, each with the part that it goes into: 16 bytes of memory for each."""
+    found: dict[bytes, Split] = {}
+    for prompt in tagged:
+        for split in HELD_OUT:
+            if split in tags_of(prompt):
+                group = group_of(prompt)
+                if found.get(group) is not Split.TEST:
+                    found[group] = split
+    return found
+
+
+def to_bytes(held_out: Mapping[bytes, Split]) -> bytes:
+    """The same for a file: a hash of the rest, then each group with the letter of its part, in order."""
+    kept = b"".join(group + _LETTERS[held_out[group]] for group in sorted(held_out))
+    return hashlib.sha256(kept).digest() + kept
+
+
+def of_bytes(data: bytes) -> dict[bytes, Split] | None:
+    """What `to_bytes` was given; None where this is not all that it wrote."""
+    begin, size = hashlib.sha256().digest_size, _GROUP_BYTES + 1
+    if hashlib.sha256(data[begin:]).digest() != data[:begin]:
+        return None
+    parts = {letter: split for split, letter in _LETTERS.items()}
+    records = (data[at : at + size] for at in range(begin, len(data), size))
+    return {record[:_GROUP_BYTES]: parts[record[_GROUP_BYTES:]] for record in records}
+
+
 class Splits:
     """Says of every prompt whether it is in the split that is asked for.
 
-    By tag a group is held out as soon as one of its prompts is tagged so: the untagged ones follow, and those with
-    another tag are left out of every split and counted. For that the held-out prompts of the project are looked at
-    first; each of their groups is kept in memory, in 16 bytes.
+    By tag a group is held out as soon as one of its prompts is tagged so (`held_out`): the untagged ones follow, and
+    those with another tag are left out of every split and counted.
     """
 
-    def __init__(self, policies: Policies, removed: Removed, held_out: Iterable[Prompt] = ()) -> None:
+    def __init__(self, policies: Policies, removed: Removed, held_out: Mapping[bytes, Split] | None = None) -> None:
         self._policies = policies
         self._removed = removed
         self._conflicts: set[int] = set()
-        self._groups: dict[bytes, Split] = {}
-        for prompt in held_out:
-            for split in HELD_OUT:
-                if split in tags_of(prompt):
-                    group = group_of(prompt)
-                    if self._groups.get(group) is not Split.TEST:
-                        self._groups[group] = split
+        self._groups = held_out or {}
 
     def wants(self, prompt: Prompt) -> bool:
         """Whether the prompt is asked for: all are where no split is."""

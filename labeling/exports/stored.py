@@ -22,6 +22,8 @@ from labeling.exports.models import Release
 FOLDER = "releases"
 # Where the runs of words of a release's benchmark lie in it (labeling.exports.contamination).
 BENCHMARK = "index/benchmark"
+# Where it is kept what tags hold out of training, for a release that they divide (labeling.exports.splits).
+HELD_OUT = "index/held-out"
 _CHUNK = 1024 * 1024
 
 logger = logging.getLogger(__name__)

@@ -18,7 +18,7 @@ from labeling.exports.policies import Dedupe, Order, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
 from labeling.exports.scope import Scope
-from labeling.exports.splits import HELD_OUT, Splits
+from labeling.exports.splits import HELD_OUT, Splits, held_out_by
 from labeling.exports.spreading import apart
 from labeling.text import compact_json
 
@@ -118,10 +118,9 @@ def about_files(choice: Choice, files: Iterable[tuple[str, int, int]], *, benchm
 
 def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleaning) -> Iterable[Row]:
     """The rows of one prompt in the format of a choice. A prompt that nobody has answered is for some formats alone."""
-    if not choice.format.unanswered:
-        removed.add("withdrawn", example.withdrawn)
-        if not example.annotations:
-            return ()
+    removed.add("withdrawn", example.withdrawn)
+    if not example.annotations and not choice.format.unanswered:
+        return ()
     return cleaning.clean(choice.format.rows(example, choice.policies, removed), example.prompt)
 
 
@@ -172,8 +171,8 @@ class _Rows:
         policies = choice.policies
         with examples.snapshot() as own:
             by_tag = policies.split is not None and policies.split_by is SplitBy.TAG
-            held_out = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
-            splits = Splits(policies, self._removed, held_out)
+            tagged = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
+            splits = Splits(policies, self._removed, held_out_by(tagged))
             scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
             prompts = self._of(leaders.read(own, scope, gives_rows(choice, self._tools)), splits)
             if choice.format.apart:

@@ -86,7 +86,6 @@ def summary_of(manifest: Manifest) -> Summary:
 
 def _format(manifest: Manifest, kind: Mapping[str, Any], parts: tuple[str, ...]) -> FormatSummary:
     rows = wording.parts(manifest, kind)
-    agreed = manifest["agreement"].get(kind["format"])
     return FormatSummary(
         name=kind["format"],
         title=kind["title"],
@@ -94,10 +93,19 @@ def _format(manifest: Manifest, kind: Mapping[str, Any], parts: tuple[str, ...])
         prompts=kind["prompts"],
         parts=tuple(rows.get(part, 0) for part in parts),
         labels=kind["labels"],
-        agreement="" if agreed is None else f"{100 * agreed:.1f} %",
+        agreement=_agreement(manifest["agreement"].get(kind["format"])),
         removed=tuple((rule["meaning"], rule["count"]) for rule in kind["removed"]),
         warnings=tuple(kind["warnings"]),
     )
+
+
+def _agreement(found: float | Mapping[str, Any] | None) -> str:
+    """The share in percent, with the rows that it is of; releases of earlier versions do not tell these."""
+    if found is None:
+        return ""
+    if isinstance(found, Mapping):
+        return f"{100 * found['mean']:.1f} % of {wording.counted(found['rows'], 'row')}"
+    return f"{100 * found:.1f} %"
 
 
 def asked_in_words(asked: Mapping[str, Any]) -> list[tuple[str, str]]:

@@ -9,7 +9,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from labeling.exports.checks import Watch, about_apart, about_labels
-from labeling.exports.records import Example, Row
+from labeling.exports.held import Held
+from labeling.exports.records import Row, known_of
 from labeling.exports.removed import Removed
 from labeling.exports.schemas import Columns
 from labeling.exports.stream import about_escaped
@@ -26,7 +27,7 @@ class PartTotals:
 
 @dataclass
 class FormatTotals:
-    """What is in one format. `agreement` is the sum over the rows that say one, of which there are `agreements`.
+    """What is in one format. `agreement` is the sum over the rows of two raters or more, of which `agreements` say one.
 
     `escaped` is in how many rows a control token was broken up, `apart` how many prompts are in another part than what
     they are nearly the same as. `schema` is what its rows hold (`schemas`); `columns`
@@ -58,8 +59,10 @@ class FormatTotals:
         if "label" in row:
             self.good += row["label"] is True
             self.bad += row["label"] is False
-        agreement = row.get("metadata", {}).get("agreement")
-        if isinstance(agreement, float):
+        known = known_of(row) or {}
+        agreement = known.get("agreement")
+        # One person agrees with nobody.
+        if isinstance(agreement, float) and known.get("n_raters", 0) > 1:
             self.agreement += agreement
             self.agreements += 1
 
@@ -78,9 +81,10 @@ class FormatTotals:
 
 @dataclass
 class Totals:
-    """What is in a release: prompts that gave rows, the annotations that were read, and where all of it comes from.
+    """What is in a release: prompts that gave rows, the annotations that these are made of, and where all comes from.
 
-    `people` has the number of annotations of each person, by their ids. `forms` has the versions of each queue's form.
+    `models` counts the responses that rows hold or were made from by an edit. `people` has the number of annotations of
+    each person, by their ids. `forms` has the versions of each queue's form.
     """
 
     prompts: int = 0
@@ -96,20 +100,17 @@ class Totals:
         """What is in the format of that name."""
         return self.formats.setdefault(name, FormatTotals())
 
-    def read(self, example: Example, people: Mapping[str, int]) -> None:
-        """A prompt whose answers went into some format, whether they gave rows there or not."""
-        for annotation in example.current:
+    def hold(self, held: Held, people: Mapping[str, int]) -> None:
+        """A prompt that has rows, whatever the format, with what they are made of."""
+        self.prompts += 1
+        self.languages[held.example.prompt.language] += 1
+        for annotation in held.annotations.values():
             self.annotations += 1
             self.people[people[annotation.annotator]] += 1
             self.forms.setdefault(annotation.queue, set()).add(annotation.form.number)
             self.guidelines.add(annotation.guidelines)
-
-    def gave_rows(self, example: Example) -> None:
-        """A prompt that is in the dataset."""
-        self.prompts += 1
-        self.languages[example.prompt.language] += 1
-        for candidate in example.candidates.values():
-            self.models[candidate.model] += 1
+        for pk in held.candidates:
+            self.models[held.example.candidates[pk].model] += 1
 
     @property
     def as_dict(self) -> dict[str, Any]:

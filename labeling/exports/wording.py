@@ -69,7 +69,9 @@ def collected(manifest: Manifest, say: Say = as_it_is) -> list[str]:
     models = sources.get("models", {})
     if models:
         named = [f"{say(name or 'without a name')} ({number:,})" for name, number in models.items()]
-        said.append(f"Responses that people judged or edited were made by these models: {listed(named)}.")
+        said.append(
+            f"Responses in the rows, or that people edited into them, were made by these models: {listed(named)}."
+        )
     return said
 
 
@@ -122,18 +124,16 @@ def parts(manifest: Manifest, kind: Mapping[str, Any]) -> dict[str, int]:
 
 
 def agreed(manifest: Manifest) -> list[tuple[str, str]]:
-    """Agreement as names and numbers, however deep the manifest has them: `preference mean` → `0.87`."""
-    return list(_numbers("", manifest.get("agreement") or {}))
+    """How far raters agree in each format: its name, with the mean and over how many rows it is."""
+    found = manifest.get("agreement") or {}
+    return [(name, _agreement(value)) for name, value in found.items()]
 
 
-def _numbers(name: str, value: Any) -> Iterable[tuple[str, str]]:
+def _agreement(value: float | Mapping[str, Any]) -> str:
+    """Releases of earlier versions tell the mean alone."""
     if isinstance(value, Mapping):
-        for inner, item in value.items():
-            yield from _numbers(f"{name} {inner}".strip(), item)
-    elif isinstance(value, bool) or value is None:
-        return
-    elif isinstance(value, (int, float)):
-        yield name, f"{value:,}" if isinstance(value, int) else f"{value:.3f}"
+        return f"{value['mean']:.3f} over {counted(value['rows'], 'row')} of two raters or more"
+    return f"{value:.3f}"
 
 
 def removed(manifest: Manifest) -> list[tuple[str, str, int]]:
@@ -146,5 +146,6 @@ def removed(manifest: Manifest) -> list[tuple[str, str, int]]:
 
 
 def warned(manifest: Manifest) -> list[tuple[str, str]]:
-    """What to know before training: the format and a sentence."""
-    return [(kind["format"], said) for kind in manifest.get("formats", ()) for said in kind.get("warnings", ())]
+    """What to know before training: the format, or “all formats”, and a sentence."""
+    every = [("all formats", said) for said in manifest.get("warnings", ())]
+    return every + [(kind["format"], said) for kind in manifest.get("formats", ()) for said in kind.get("warnings", ())]

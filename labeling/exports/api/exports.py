@@ -27,6 +27,8 @@ from labeling.exports.services import transfers
 from labeling.exports.settings import SETTINGS, Setting
 from labeling.models import Role
 
+_MEDIA_TYPE = "application/x-ndjson"
+
 
 class ExportQuery(serializers.Serializer[Any]):
     """What to export. Read by `labeling.exports.choices.parse`; this describes it."""
@@ -82,7 +84,7 @@ def _choice(request: Request, slug: str) -> choices.Choice:
 class Export(ApiView):
     @describe(
         {
-            (200, "application/x-ndjson"): OpenApiResponse(
+            (200, _MEDIA_TYPE): OpenApiResponse(
                 {"type": "string", "format": "binary"}, description="One JSON object on each line."
             )
         },
@@ -96,28 +98,33 @@ class Export(ApiView):
         Where there is no row, 409 `empty_export` says why. If something fails on the way, the connection breaks off:
         a transfer that ended well is a whole file. The `Link` header names two addresses: `describedby` is the report
         of what such an export holds now; `status` is this export's own, which says once all was sent how many rows and
-        bytes it had, and their hash.
+        bytes it had, and their hash. HEAD tells whether there is anything, and leaves no such record.
         """
         choice = _choice(request, slug)
         try:
             export = stream.Export(choice, watch=False, between=GiveWay())
         except stream.EmptyExport as error:
             return Response(as_json(error), status=409)
+        if request.method == "HEAD":
+            # Nothing is sent, so there is nothing to keep a record of.
+            export.close()
+            return HttpResponse(content_type=_MEDIA_TYPE, headers=_headers(request, slug, choice))
         transfer = transfers.begin(choice, by=person(request))
         sent = request.build_absolute_uri(reverse("api-export-sent", args=[slug, transfer.pk]))
-        report = request.build_absolute_uri(f"{reverse('api-export-report', args=[slug])}?{choice.query}")
-        return StreamingHttpResponse(
-            transfers.Sent(export, transfer),
-            content_type="application/x-ndjson",
-            headers={
-                "Content-Disposition": f'attachment; filename="{choice.filename}"',
-                "Cache-Control": "no-store",
-                "Link": f'<{report}>; rel="describedby"; type="application/json", '
-                f'<{sent}>; rel="status"; type="application/json"',
-                # Proxies that collect an answer before they pass it on would undo the streaming.
-                "X-Accel-Buffering": "no",
-            },
-        )
+        headers = _headers(request, slug, choice)
+        headers["Link"] += f', <{sent}>; rel="status"; type="application/json"'
+        return StreamingHttpResponse(transfers.Sent(export, transfer), content_type=_MEDIA_TYPE, headers=headers)
+
+
+def _headers(request: Request, slug: str, choice: choices.Choice) -> dict[str, str]:
+    report = request.build_absolute_uri(f"{reverse('api-export-report', args=[slug])}?{choice.query}")
+    return {
+        "Content-Disposition": f'attachment; filename="{choice.filename}"',
+        "Cache-Control": "no-store",
+        "Link": f'<{report}>; rel="describedby"; type="application/json"',
+        # Proxies that collect an answer before they pass it on would undo the streaming.
+        "X-Accel-Buffering": "no",
+    }
 
 
 class SentExport(serializers.Serializer[Any]):

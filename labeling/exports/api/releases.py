@@ -108,6 +108,12 @@ class ReleaseSummary(Fields):
     counts = serializers.DictField(
         source="release.counts", child=serializers.IntegerField(), help_text="Empty until it is built."
     )
+    warnings = serializers.ListField(
+        source="release.asked.warnings",
+        child=serializers.CharField(),
+        default=list,
+        help_text="What to know about how it is divided; the manifest has those of each format.",
+    )
     created_at = serializers.DateTimeField(source="release.created_at")
     finished_at = serializers.DateTimeField(source="release.finished_at", allow_null=True)
     url = serializers.CharField()
@@ -225,12 +231,22 @@ class ReleaseFiles(ApiView):
         operation_id="download_release_file",
     )
     def get(self, request: Request, slug: str, number: int, path: str) -> HttpResponseBase:
-        """A file of a release. Its ETag is its SHA-256; a download that broke off goes on with `Range`."""
+        """A file of a release. Its ETag is its SHA-256; a download that broke off goes on with `Range`.
+
+        404 where it is gone from the storage, 409 where it was changed there, before any byte.
+        """
         release = get_release(person(request), slug, number)
         manifest = _manifest(release)
         file = next((file for file in manifest["files"] if file["path"] == path), None)
         if file is None:
             raise NotFound("This release has no such file.")
+        size = stored.size(release, path)
+        if size is None:
+            raise _gone(release, path)
+        if size != file["bytes"]:
+            raise Conflict(
+                f"“{path}” was changed in the storage: it has {size:,} bytes in place of {file['bytes']:,}. {_TELL}"
+            )
         return _served(request, release, file)
 
 
@@ -245,7 +261,10 @@ class ReleaseManifest(ApiView):
         """The manifest as it is stored beside the files: what is in them, where it comes from, and their hashes."""
         release = get_release(person(request), slug, number)
         _manifest(release)
-        size, sha256 = stored.size(release, manifests.PATH), stored.digest(release, manifests.PATH)
+        size = stored.size(release, manifests.PATH)
+        if size is None:
+            raise _gone(release, manifests.PATH)
+        sha256 = stored.digest(release, manifests.PATH)
         file = {"path": manifests.PATH, "bytes": size, "sha256": sha256, "media_type": "application/json"}
         return _served(request, release, file)
 
@@ -291,6 +310,13 @@ def _manifest(release: models.Release) -> dict[str, Any]:
         raise Conflict(f"Release {release.number} is {release.state}: it has no files.")
     found: dict[str, Any] = release.manifest
     return found
+
+
+_TELL = "Tell whoever runs the platform."
+
+
+def _gone(release: models.Release, path: str) -> NotFound:
+    return NotFound(f"Release {release.number} has “{path}”, which is gone from the storage. {_TELL}")
 
 
 def _served(request: Request, release: models.Release, file: dict[str, Any]) -> HttpResponseBase:

@@ -8,7 +8,7 @@ from labeling.exports.conversations import asked_as_stored, reply, tools_list
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
 from labeling.exports.preferences import pairs
-from labeling.exports.records import Example, Row
+from labeling.exports.records import Example, Row, Told
 from labeling.exports.removed import Removed
 from labeling.exports.turns import for_openai
 
@@ -28,8 +28,9 @@ class OpenAiPreference(Format):
                 removed.add("unfit_turns")
             else:
                 # Exactly one message of the assistant on each side, and nothing beside these keys.
-                yield {
+                row = {
                     "input": {"messages": prompt, **tools_list(example.prompt)},
                     "preferred_output": [reply(pair.chosen)],
                     "non_preferred_output": [reply(pair.rejected)],
                 }
+                yield Told(row, pair.metadata)

@@ -8,7 +8,7 @@ from labeling.exports.conversations import asked_as_stored, reply, tools_list
 from labeling.exports.demonstrations import demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
-from labeling.exports.records import Example, Row
+from labeling.exports.records import Example, Row, Told
 from labeling.exports.removed import Removed
 from labeling.exports.turns import for_openai
 
@@ -28,4 +28,5 @@ class OpenAiSft(Format):
                 removed.add("unfit_turns")
             else:
                 # Nothing beside it: a key that they do not know makes them refuse the file.
-                yield {"messages": [*prompt, reply(demonstration.text)], **tools_list(example.prompt)}
+                row = {"messages": [*prompt, reply(demonstration.text)], **tools_list(example.prompt)}
+                yield Told(row, demonstration.metadata)

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from labeling.exports.demonstrations import Demonstration, demonstrations
 from labeling.exports.formats.base import Format
 from labeling.exports.policies import Policies
-from labeling.exports.records import Example, Row
+from labeling.exports.records import Example, Row, Told
 from labeling.exports.removed import Removed
 from labeling.exports.styles import question, tools
 
@@ -27,7 +27,7 @@ class Prompts(Format):
             removed.add("not_standard")
             return
         reference = _reference(example, policies, removed)
-        yield {
+        row = {
             "prompt": prompt,
             # Handed to reward functions by name, so none of these may be one that TRL hands over itself.
             "reference": reference.text if reference else "",
@@ -40,6 +40,7 @@ class Prompts(Format):
                 "language": example.prompt.language,
             },
         }
+        yield Told(row, reference.metadata if reference else {})
 
 
 def _reference(example: Example, policies: Policies, removed: Removed) -> Demonstration | None:

@@ -67,7 +67,8 @@ def compare(pair: Pair, format: str, *, shown: int = comparing.SHOWN) -> Compari
     Raises Conflict where the index of one of them is missing or cannot be read.
     """
     try:
-        return comparing.compare(_entries(pair.old, format), _entries(pair.new, format), shown=shown)
+        old, new = comparing.alike(_entries(pair.old, format), _entries(pair.new, format))
+        return comparing.compare(old, new, shown=shown)
     except FileNotFoundError as error:
         raise Conflict(f"A file that is needed to compare “{format}” is not in the storage any more.") from error
     except BadIndex as error:

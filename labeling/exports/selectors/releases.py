@@ -71,4 +71,6 @@ def holding(withdrawal: Withdrawal) -> list[Release]:
     )
     built = Q(state=WorkState.DONE, contributors__user=withdrawal.user_id)
     under_way = Q(state__in=UNFINISHED, cutoff__lt=withdrawal.at) & Exists(answered)
-    return list(Release.objects.filter(built | under_way, project=withdrawal.project_id).order_by("-number"))
+    # Earlier versions, whose manifests tell no policies, kept no contributors of a release of `prompts` alone.
+    unknown = Q(state=WorkState.DONE, contributors=None, manifest__formats__0__policies__isnull=True) & Exists(answered)
+    return list(Release.objects.filter(built | under_way | unknown, project=withdrawal.project_id).order_by("-number"))

@@ -8,19 +8,34 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from django.conf import settings
 from django.db import connection, transaction
 
-from labeling.exports import benchmarks, examples, groups, manifests, plans, shards, stored, tokens, totals
+from labeling.exports import (
+    benchmarks,
+    division,
+    examples,
+    groups,
+    manifests,
+    plans,
+    shards,
+    splits,
+    stored,
+    tokens,
+    totals,
+)
 from labeling.exports.cleaning import Tools
 from labeling.exports.code import code
 from labeling.exports.contamination import Benchmark
 from labeling.exports.models import Release, ReleaseContributor, Shard
 from labeling.exports.plans import Plan
+from labeling.exports.policies import Split
 from labeling.models import WorkState
 from labeling.services import background, events, webhooks
 
@@ -74,21 +89,53 @@ def build(release: Release, *, should_stop: Callable[[], bool] = lambda: False) 
         _settle(release, watch)
         with examples.snapshot() as own:
             making = making_of(own, plan, release, Path(folder))
+            _keep_held_out(release, making.plan)
             if release.prompts_of is None:
                 release.prompts_of = examples.count(own, making.book.scope)
             background.still_held(release, prompts_of=release.prompts_of, has_files=True)
             for made in shards.made(making, standing=standing, tick=watch):
                 _store(release, made)
-        _finish(release, plan)
+        _finish(release, making.plan)
 
 
 def making_of(own: groups.Connection, plan: Plan, release: Release, folder: Path) -> shards.Making:
     """What the shards of a release are made with. Raises Invalid where a tokenizer is missing."""
-    divided = plan.divided(own, release)
+    plan = replace(plan, held_out=_held_out(own, plan, release))
+    divided = plan.divided
     book = examples.Book(own, plan.scope(release, divided))
     tokenizer = plan.choices[0].policies.tokenizer
     count = tokens.chosen(settings.ANNOTATE_HOME / "models", tokenizer)
     return shards.Making(book, plan, divided, folder, Tools(count, _benchmark(release, plan)))
+
+
+def _held_out(own: groups.Connection, plan: Plan, release: Release) -> Mapping[bytes, Split]:
+    """What tags hold out: as the first try of the release found it, or as it is now.
+
+    Tags are those of now in every other try. One that came meanwhile must not bring into another part what a shard has
+    given out already.
+    """
+    if plan.shares != division.BY_TAG:
+        return {}
+    kept = splits.of_bytes(_kept(release, stored.HELD_OUT))
+    if kept is not None:
+        return kept
+    return splits.held_out_by(examples.held_out(own, plan.project.pk, splits.HELD_OUT, release.last_prompt))
+
+
+def _keep_held_out(release: Release, plan: Plan) -> None:
+    """Has all later tries hold out the same. Raises EmptyRelease where tags hold out nothing."""
+    if plan.shares != division.BY_TAG:
+        return
+    if not plan.held_out:
+        raise manifests.EmptyRelease(
+            "No prompt is tagged “validation” or “test”, so tags divide nothing. Tag those that are to be held out, or "
+            "ask again for a release that is divided by shares or not at all."
+        )
+    kept = splits.to_bytes(plan.held_out)
+    if _kept(release, stored.HELD_OUT) != kept:
+        background.still_held(release, has_files=True)
+        with _alone(release):
+            stored.put_bytes(release, stored.HELD_OUT, kept)
 
 
 def _benchmark(release: Release, plan: Plan) -> Benchmark | None:
@@ -98,13 +145,16 @@ def _benchmark(release: Release, plan: Plan) -> Benchmark | None:
 
 def _standing(shard: Shard, plan: Plan) -> shards.Standing:
     names = [choice.format.name for choice in plan.choices]
-    seen = {name: b"".join(_seen(shard.release, name, number) for number in range(shard.number + 1)) for name in names}
+    # The hashes of the rows of each shard, where they are kept.
+    seen = {
+        name: b"".join(_kept(shard.release, shards.seen_path(name, number)) for number in range(shard.number + 1))
+        for name in names
+    }
     return shards.Standing(shard.number, shard.last, tuple(shard.leaders), totals.read(shard.totals), seen)
 
 
-def _seen(release: Release, name: str, number: int) -> bytes:
-    """The hashes of the rows of a shard, where they are kept."""
-    path = shards.seen_path(name, number)
+def _kept(release: Release, path: str) -> bytes:
+    """What is kept with a release to go on from; nothing where it is not there."""
     if stored.size(release, path) is None:
         return b""
     with stored.opened(release, path) as file:
@@ -157,17 +207,24 @@ def _running() -> set[str]:
         return {row[0] for row in cursor.fetchall()}
 
 
-def _store(release: Release, made: shards.Made) -> None:
-    """Stores a shard's files and then says so, all or nothing.
+@contextmanager
+def _alone(release: Release) -> Iterator[None]:
+    """A transaction under a lock of the release, for whoever stores files of it. Raises Lost.
 
-    Under a lock of the release: a worker that was silent for so long that another one goes on in its place must not
-    write over the other's files. It finds out here that the release is not its own any more.
+    A worker that was silent for so long that another one goes on in its place must not write over the other's files.
+    It finds out here that the release is not its own any more.
     """
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_NAMESPACE, release.pk])
         if not Release.objects.filter(pk=release.pk, state=WorkState.RUNNING, claim=release.claim).exists():
             raise background.Lost
+        yield
+
+
+def _store(release: Release, made: shards.Made) -> None:
+    """Stores a shard's files and then says so, all or nothing."""
+    with _alone(release):
         for file in made.files:
             stored.put(release, file.path, file.local)
         for path, local in made.index.items():
@@ -232,7 +289,7 @@ def _check_stored(release: Release, manifest: dict[str, Any]) -> None:
         if stored.size(release, file["path"]) != file["bytes"]:
             raise OSError(f"{file['path']} was stored and is not there as it was")
     for path in stored.paths(release):
-        if path not in known and path != stored.BENCHMARK and not path.endswith(".tsv"):
+        if path not in known and path not in (stored.BENCHMARK, stored.HELD_OUT) and not path.endswith(".tsv"):
             stored.delete(release, path)
 
 

@@ -38,6 +38,7 @@ def rebuild(release: Release) -> Iterator[Compared]:
     counted = totals.Totals()
     with tempfile.TemporaryDirectory(prefix="annotate-rebuild-") as folder, examples.snapshot() as own:
         making = building.making_of(own, plan, release, Path(folder))
+        plan = making.plan
         for made in shards.made(making, standing=None, tick=lambda done: None):
             counted = made.totals
             for file in made.files:

@@ -22,6 +22,7 @@ from labeling.errors import Conflict, DomainError, Fault, Invalid
 from labeling.exports import plans, stored
 from labeling.exports.contamination import Benchmark
 from labeling.exports.models import Release, Shard
+from labeling.exports.selectors import dividing
 from labeling.exports.services import building
 from labeling.models import Project, Prompt, User, WorkState
 from labeling.models.background import UNFINISHED
@@ -61,6 +62,7 @@ def ask(
     with transaction.atomic():
         # Imports add prompts under this lock, a batch at a time: none of an older number comes later.
         Project.objects.select_for_update(no_key=True).get(pk=project.pk)
+        plan = replace(plan, warnings=tuple(dividing.warnings(project, plan.shares)))
         releases = Release.objects.filter(project=project)
         waiting = releases.filter(state__in=UNFINISHED).count()
         if waiting >= MOST_WAITING:

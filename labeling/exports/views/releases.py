@@ -17,7 +17,7 @@ from labeling.exports.access import get_release
 from labeling.exports.contamination import Benchmark
 from labeling.exports.forms import ReleaseForm, initial_of
 from labeling.exports.models import Release
-from labeling.exports.selectors import comparisons
+from labeling.exports.selectors import comparisons, dividing
 from labeling.exports.selectors import releases as reads
 from labeling.exports.services import releases
 from labeling.exports.summaries import asked_in_words, summary_of
@@ -59,16 +59,17 @@ def create(request: MemberRequest, slug: str) -> HttpResponse:
 def _asked_for(request: MemberRequest, project: Project, like: Release | None, known: dict[str, Any]) -> HttpResponse:
     form = _form(project, like, posted(request), request.FILES or None, initial=_initial(request, like))
     looks: list[previews.Look] = []
+    warnings: list[str] = []
     if request.method == "POST" and form.is_valid():
         try:
             plan, benchmark = _plan(project, form), _benchmark(form, like)
             if "look" not in request.POST:
                 given = form.asked | {"title": form.cleaned_data["title"], "benchmark": benchmark}
                 return redirect("release", project.slug, releases.ask(project, **given, by=request.user).number)
-            looks = previews.looks(plan.choices, benchmark)
+            warnings, looks = dividing.warnings(project, plan.shares), previews.looks(plan.choices, benchmark)
         except DomainError as error:
             complain(form, error)
-    context = known | {"form": form, "looks": looks}
+    context = known | {"form": form, "looks": looks, "warnings": warnings}
     return render(request, "exports/release_form.html", context, status=422 if form.errors else 200)
 
 

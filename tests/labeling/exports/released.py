@@ -108,7 +108,7 @@ def release(
             "models": {"smollm2-135m-instruct": 24},
         },
         "counts": {"prompts": 12, "annotations": 72, "annotators": 2},
-        "agreement": {"preference": 0.875, "kto": {"mean": 1.0, "rows": 24}},
+        "agreement": {"preference": {"mean": 0.875, "rows": 1624}, "kto": {"mean": 1.0, "rows": 1}},
         "formats": kinds,
         "files": files,
     }

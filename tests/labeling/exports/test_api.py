@@ -316,3 +316,18 @@ def test_a_failure_on_the_way_breaks_the_transfer_off(project: Project, alice: U
     while Transfer.objects.get().state == TransferState.SENDING and time.monotonic() < end:
         time.sleep(0.05)
     assert Transfer.objects.get().state == TransferState.BROKEN
+
+
+def test_head_sends_nothing_and_leaves_no_record(project: Project, alice: User) -> None:
+    speaker = client(alice)
+    answer = speaker.head(f"{AT}?format=sft")
+    assert (answer.status_code, answer.content, answer.streaming) == (200, b"", False)
+    sent: Any = speaker.get(f"{AT}?format=sft")
+    for name in ("Content-Type", "Content-Disposition", "Cache-Control"):
+        assert answer.headers[name] == sent.headers[name]
+    assert 'rel="describedby"' in answer.headers["Link"]
+    assert 'rel="status"' not in answer.headers["Link"]
+    body(sent)
+    assert Transfer.objects.count() == Event.objects.filter(verb="project.exported").count() == 1
+    assert speaker.head(f"{AT}?format=xml").status_code == 400
+    assert speaker.head(f"{AT}?format=stepwise").status_code == 409

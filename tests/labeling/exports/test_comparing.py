@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from labeling.exports.comparing import BadIndex, Comparison, Entry, compare, entries, entry_of, line_of
+from labeling.exports.comparing import BadIndex, Comparison, Entry, alike, compare, entries, entry_of, line_of
 
 keys = st.text(st.characters(exclude_categories=["Cs"]), max_size=4) | st.sampled_from(
     ["a", "b", "\t", "\\t", "\n", "|"]
@@ -155,3 +155,32 @@ def test_memory_does_not_grow_with_the_releases() -> None:
     assert counts(found) == (0, 0, 100_000, 0)
     assert most <= 3
     assert len(found.changed.first) == 20
+
+
+# --- Keys that are places -------------------------------------------------------------------------------------------
+
+
+def test_rows_known_by_their_place_are_known_by_what_they_say() -> None:
+    """Of three rows the first went: the others moved up, and say what they said."""
+    old = [Entry(1, "0", "aa"), Entry(1, "1", "bb"), Entry(1, "2", "cc")]
+    new = [Entry(1, "0", "bb"), Entry(1, "1", "cc")]
+    found = compare(*alike(iter(old), iter(new)))
+    assert (found.removed.count, found.added.count, found.changed.count, found.same) == (1, 0, 0, 2)
+    assert found.removed.first == [Entry(1, "", "aa")]
+
+
+@pytest.mark.parametrize("turned", [False, True])
+def test_an_index_of_an_earlier_version_is_compared_with_one_of_today(turned: bool) -> None:
+    one = [Entry(1, "0", "aa"), Entry(1, "1", "bb"), Entry(2, "0", "cc")]
+    other = [Entry(1, "annotation 7", "bb"), Entry(2, "annotation 9", "cc"), Entry(2, "annotation 10", "dd")]
+    pair = (other, one) if turned else (one, other)
+    found = compare(*alike(*map(iter, pair)))
+    assert (found.same, found.changed.count) == (2, 0)
+    assert (found.added.count, found.removed.count) == (1, 1)
+
+
+def test_other_keys_stay_as_they_are() -> None:
+    old = [Entry(1, "annotation 7", "aa"), Entry(1, "annotation 8", "bb")]
+    found = compare(*alike(iter(old), iter([Entry(1, "annotation 8", "cc")])))
+    assert (found.removed.first, found.changed.first) == ([old[0]], [Entry(1, "annotation 8", "cc")])
+    assert compare(*alike(iter([]), iter(old))).added.count == 2

@@ -200,7 +200,9 @@ def test_it_says_how_annotations_were_made(manifest: dict[str, Any]) -> None:
     found = described(manifest)
     assert "In the queue Rank, 2 people answer each prompt" in found["rai:dataAnnotationProtocol"]
     assert found["rai:annotationsPerItem"] == "Rank: 2 per prompt"
-    assert found["rai:dataAnnotationAnalysis"][0] == "Agreement, preference: 0.875"
+    assert (
+        found["rai:dataAnnotationAnalysis"][0] == "Agreement, preference: 0.875 over 1,624 rows of two raters or more"
+    )
     assert "smollm2-135m-instruct" in found["rai:dataCollection"]
     assert any("same once trimmed" in said for said in found["rai:dataPreprocessingProtocol"])
     assert found["rai:dataLimitations"] == ["sft: Look at them."]

@@ -193,3 +193,18 @@ def test_what_cannot_be_released_is_told(project: Project, given: dict[str, str]
 def test_a_release_that_fails_is_an_error(project: Project) -> None:
     with pytest.raises(CommandError, match="Release 1 failed: “sft” has no row in “validation”"):
         call_command("release", "haiku", formats="sft", splits="train=99,validation=1", wait=True)
+
+
+def test_warnings_about_several_columns_stand_in_one_order(ann: User) -> None:
+    """What was counted is kept by the database in an order of its own; a release that is made again counts anew."""
+    days = make.project(annotators=[ann])
+    lines = [parse({"prompt": f"2026-01-{n:02}", "external_id": f"day {n}"}, n) for n in (1, 2)]
+    imports.import_lines(days, lines, source="jsonl", by=make.manager(days))
+    write = make.queue(days)
+    for n in (3, 4):
+        make.written(write, ann, f"2026-01-{n:02}")
+    release = built(days, "prompts")
+    assert release.manifest
+    told = [warning.split("”")[0] for warning in release.manifest["formats"][0]["warnings"]]
+    assert told == ["Every text in “prompt[].content", "Every text in “reference"]
+    assert differing(release) == {}

@@ -318,10 +318,39 @@ def test_memory_holds_one_piece_at_a_time(whole: bytes, alice: User, monkeypatch
     assert b"".join(pieces) == whole[3:]
 
 
+@pytest.mark.parametrize("method", ["get", "head"])
+def test_what_is_not_in_the_storage_as_it_was_is_told_before_any_byte(
+    whole: bytes, alice: User, tmp_path: Path, method: str
+) -> None:
+    ask = getattr(client(alice), method)
+    for name, at in (("all-00000.jsonl", FILE), ("manifest.json", f"{AT}1/manifest.json")):
+        (path,) = tmp_path.rglob(name)
+        path.unlink()
+        answer = ask(at)
+        assert (answer.status_code, answer.streaming) == (404, False)
+        if method == "get":
+            assert answer.json()["code"] == "not_found"
+            assert name in answer.json()["detail"]
+            assert "gone from the storage" in answer.json()["detail"]
+    assert not Event.objects.filter(verb="release.downloaded").exists()
+
+
 def test_a_file_that_was_cut_short_is_no_whole_download(whole: bytes, alice: User, tmp_path: Path) -> None:
     (path,) = tmp_path.rglob("all-00000.jsonl")
     path.write_bytes(whole[:-1])
+    answer = client(alice).get(FILE)
+    assert (answer.status_code, answer.json()["code"]) == (409, "conflict")
+    assert f"{len(whole) - 1:,} bytes in place of {len(whole):,}" in answer.json()["detail"]
+    assert not Event.objects.filter(verb="release.downloaded").exists()
+
+
+def test_a_file_that_is_cut_short_while_it_is_sent_breaks_off(
+    whole: bytes, alice: User, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(serving, "CHUNK", 16)
     answer: Any = client(alice).get(FILE)
+    (path,) = tmp_path.rglob("all-00000.jsonl")
+    path.write_bytes(whole[:-1])
     with pytest.raises(OSError, match="shorter"):
         list(answer.streaming_content)
 
@@ -339,7 +368,9 @@ def test_somebody_withdraws(project: Project, alice: User, ann: User) -> None:
     assert made.status_code == 201
     said = made.json()
     assert (said["email"], said["reason"], said["by"]) == (ann.email, "Asked for it by mail.", alice.email)
-    assert [(release["number"], release["state"]) for release in said["releases"]] == [(3, "waiting"), (1, "done")]
+    told = [(release["number"], release["state"]) for release in said["releases"]]
+    # What she wrote is the reference of a prompt.
+    assert told == [(3, "waiting"), (2, "done"), (1, "done")]
     again = speaker.post(at, {"email": ann.email})
     assert again.status_code == 200
     assert again.json()["at"] == said["at"]

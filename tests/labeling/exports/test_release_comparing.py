@@ -7,15 +7,17 @@ from contextlib import contextmanager
 from typing import BinaryIO
 
 import pytest
+from django.utils import timezone
 from rest_framework.test import APIClient
 
 from labeling.exports import plans, stored
 from labeling.exports.comparing import compare, entries
 from labeling.exports.models import Release
 from labeling.exports.selectors import comparisons
-from labeling.models import Project, Role, User
-from labeling.services import people, projects
+from labeling.models import Annotation, Project, Role, User
+from labeling.services import people, projects, queues
 from tests import make
+from tests.labeling.exports.answering import answered
 from tests.labeling.exports.releasing import asked, built, haiku
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
@@ -120,3 +122,23 @@ def test_only_managers_may(project: Project, two: list[Release], ann: User) -> N
     for user, status in ((reviewer, 403), (ann, 403), (make.person("zoe"), 404)):
         assert client(user).get(f"{AT}2/compare/1/").status_code == status
     assert APIClient().get(f"{AT}2/compare/1/").status_code == 401
+
+
+@pytest.mark.parametrize("format", ["raw", "openai-sft", "openai-preference"])
+def test_an_answer_that_went_changes_no_other_row_of_its_prompt(project: Project, ann: User, format: str) -> None:
+    """Of the answers to one prompt the first is taken back."""
+    write = project.queues.get(slug="write")
+    cora = make.person("cora")
+    projects.add_member(project, email=cora.email, role=Role.ANNOTATOR, by=make.manager(project))
+    queues.change(write, overlap=2, by=make.manager(project))
+    make.written(write, cora, "Another one.")
+    edit = make.queue(project, slug="edit", form=[{"name": "edited", "type": "edit"}])
+    answered(edit, ann, edited={"candidate": "Answer 0 to 20", "text": "Better."})
+    filters = {"responses": "human"} if format == "openai-sft" else {}
+    built(project, format, filters=filters)
+    first = Annotation.objects.filter(queue__slug="rank" if format == "openai-preference" else "write").earliest("pk")
+    Annotation.objects.filter(pk=first.pk).update(undone_at=timezone.now())
+    built(project, format, filters=filters)
+    (found,) = client(make.manager(project)).get(f"{AT}1/compare/2/").json()["formats"]
+    assert (found["added"]["count"], found["changed"]["count"], found["removed"]["count"]) == (0, 0, 1)
+    assert found["removed"]["first"][0]["prompt_id"] == str(first.slot.task.prompt_id)

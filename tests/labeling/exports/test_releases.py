@@ -77,7 +77,8 @@ def test_it_works(project: Project, ann: User, ben: User) -> None:
     kto = manifest["formats"][2]
     assert (kto["rows"], kto["prompts"], kto["labels"]) == (12, 6, {"true": 6, "false": 6})
     assert kto["removed"] == []
-    assert manifest["agreement"]["preference"] == 1.0
+    # Nobody was asked twice: there is nothing to agree about.
+    assert manifest["agreement"] == {}
     # 18 prompts in shards of 3; the one that leads is in the first, too.
     assert kto["files"] == ["kto/all-00000.jsonl", "kto/all-00001.jsonl"]
     assert len(manifest["formats"][3]["files"]) == 6

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from labeling.exports.policies import Policies, Split, SplitBy, group_of, split_of
 from labeling.exports.records import Prompt
 from labeling.exports.removed import Removed
-from labeling.exports.splits import HELD_OUT, Splits, tags_of
+from labeling.exports.splits import HELD_OUT, Splits, held_out_by, of_bytes, tags_of, to_bytes
 from labeling.text import normalised
 
 _openings = st.sampled_from(["Why?", " why?\n", "WHY?", "How?", "What for?", "Ｗhat for?", "日本", ""])
@@ -39,7 +39,7 @@ def divided(
     """The prompts of each split, as three exports of a project would have them."""
     held_out = [one for one in prompts if tags_of(one) & set(HELD_OUT)]
     return {
-        split: {one.id for one in prompts if Splits(policies, Removed(), held_out).wants(one)}
+        split: {one.id for one in prompts if Splits(policies, Removed(), held_out_by(held_out)).wants(one)}
         for split in Split
         for policies in [Policies(split=split, split_by=by, ratios=ratios)]
     }
@@ -120,7 +120,16 @@ def test_a_tag_that_contradicts_its_group_or_another_tag_is_told() -> None:
     ]
     assert divided(prompts) == {Split.TRAIN: {5}, Split.VALIDATION: set(), Split.TEST: {3}}
     removed = Removed()
-    splits = Splits(Policies(split=Split.TEST, split_by=SplitBy.TAG), removed, prompts[1:4])
+    splits = Splits(Policies(split=Split.TEST, split_by=SplitBy.TAG), removed, held_out_by(prompts[1:4]))
     for _ in range(2):  # a prompt that leads is looked at twice
         assert [one.id for one in prompts if splits.wants(one)] == [3]
     assert removed.as_dict() == {"split_conflict": 3}
+
+
+def test_what_is_held_out_is_kept_whole_or_not_at_all() -> None:
+    groups = {bytes([n]) * 16: (Split.TEST, Split.VALIDATION)[n % 2] for n in range(5)}
+    kept = to_bytes(groups)
+    assert of_bytes(kept) == groups
+    assert of_bytes(to_bytes({})) == {}
+    for broken in (b"", kept[:-1], kept[:-17], kept[:20], bytes([kept[0] ^ 1]) + kept[1:]):
+        assert of_bytes(broken) is None

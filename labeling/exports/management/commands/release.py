@@ -62,6 +62,8 @@ class Command(BaseCommand):
         except DomainError as error:
             faults = [f"\n  {fault.path}: {fault.message}" for fault in error.errors]
             raise CommandError(error.detail + "".join(faults)) from error
+        for warning in release.asked["warnings"]:
+            self.stderr.write(f"Warning: {warning}")
         if wait:
             self._build(release)
         self.stdout.write(str(release.number))
