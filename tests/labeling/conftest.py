@@ -25,6 +25,14 @@ def ann(db: None) -> User:
 
 
 @pytest.fixture
+def ben(db: None) -> User:
+    """A second annotator, where a test puts him into a project."""
+    from tests import make
+
+    return make.person("ben")
+
+
+@pytest.fixture
 def charlie(db: None) -> User:
     from tests import make
 

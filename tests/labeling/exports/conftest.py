@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
-
-if TYPE_CHECKING:
-    from labeling.models import User
 
 # Exports are loaded by the libraries that people train with. None of them may look anything up on a hub.
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -37,17 +34,3 @@ def release_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any)
     monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
     yield
     wait_for_exports(0)
-
-
-@pytest.fixture
-def ann() -> User:
-    from tests import make
-
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    from tests import make
-
-    return make.person("ben")

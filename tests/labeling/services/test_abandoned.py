@@ -14,16 +14,6 @@ ANSWER = {"response": {"text": "Late."}}
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
-
-
-@pytest.fixture
 def queue(ann: User, ben: User) -> Queue:
     project = make.project(annotators=[ann, ben])
     make.imported(project, 1)

@@ -16,11 +16,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def queue(ann: User) -> Queue:
     project = make.project(annotators=[ann])
     make.imported(project, 3)

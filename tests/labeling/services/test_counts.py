@@ -38,16 +38,6 @@ ANSWER = {"response": {"text": "So."}}
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
-
-
-@pytest.fixture
 def project(ann: User, ben: User) -> Project:
     return make.project(annotators=[ann, ben])
 

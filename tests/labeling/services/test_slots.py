@@ -17,16 +17,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
-
-
-@pytest.fixture
 def queue(ann: User, ben: User) -> Queue:
     project = make.project(annotators=[ann, ben])
     make.imported(project, 3)

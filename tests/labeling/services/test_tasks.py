@@ -29,16 +29,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
-def ben() -> User:
-    return make.person("ben")
-
-
-@pytest.fixture
 def project(ann: User, ben: User) -> Project:
     return make.project(annotators=[ann, ben])
 

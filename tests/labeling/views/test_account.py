@@ -18,11 +18,6 @@ PASSWORD = "correct horse battery"
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def client(ann: User) -> Client:
     client = Client()
     client.force_login(ann)

@@ -17,11 +17,6 @@ pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture
-def ann() -> User:
-    return make.person("ann")
-
-
-@pytest.fixture
 def project(ann: User) -> Project:
     made = make.project(make.person("alice"), annotators=[ann], guidelines="Be **kind**.")
     make.imported(made, 2, candidates=3)
