@@ -55,7 +55,7 @@ def test_a_file_is_read_as_the_command_reads_it(tmp_path: Path) -> None:
         (b"One two three.\nfour \xff five", "Line 2: Byte 6 is not UTF-8"),
         (b"", "no text of 3 words or more"),
         (b"Yes\nNo\n", "no text of 3 words or more"),
-        (gzip.compress(KNOWN), "is gzip. Unpack it"),
+        (gzip.compress(KNOWN, mtime=0), "is gzip. Unpack it"),
         ("One two three".encode("utf-16"), "is UTF-16"),
     ],
 )
