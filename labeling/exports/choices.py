@@ -58,12 +58,17 @@ class Choice:
         """The settings that the format uses in any case, and those that are not as they would be without a word."""
         found = {}
         # What an order was drawn by is said, if only 0.
-        told = ("seed",) if self.policies.order is Order.SHUFFLED else ()
+        told = ("seed",) if self.is_shuffled else ()
         for setting in SETTINGS:
             value = getattr(self.selection if setting.selects else self.policies, setting.name)
             if value != setting.default or setting.name in self.format.uses or setting.name in told:
                 found[setting.name] = setting.kind.write(_named(value))
         return found
+
+    @property
+    def is_shuffled(self) -> bool:
+        """Whether its rows stand in an order that is drawn."""
+        return self.policies.order is Order.SHUFFLED
 
     @property
     def query(self) -> str:

@@ -10,18 +10,19 @@ from collections.abc import Collection
 
 from labeling.exports.choices import Choice
 from labeling.exports.cleaning import VERBATIM
-from labeling.exports.policies import Margin, Pairs, Policies
+from labeling.exports.policies import Margin, Order, Pairs, Policies
 from labeling.exports.settings import BY_NAME
 
 _OF_RESPONSES = ("models", "without_models", "min_characters", "max_characters")
 _OF_RATERS = ("min_raters", "min_agreement")
+_OF_ORDER = ("order", "seed")
 _CLEANING = ("dedupe", "control_tokens", "max_tokens", "tokenizer")
 _BEST = ("responses", "consensus", *_OF_RATERS)
-_PAIRS = ("pairs", "seed", "edits", "consensus", "max_pairs", "min_strength", *_OF_RATERS)
+_PAIRS = ("pairs", "edits", "consensus", "max_pairs", "min_strength", *_OF_RATERS)
 _KTO = ("kto_good", "kto_bad", "ratings", "attributes", *_OF_RATERS)
 
-# By format, but for those of responses and of cleaning, which decide them all: a format that is `like` another one has
-# those of that one.
+# By format, but for those of the order, of responses and of cleaning, which decide them all: a format that is `like`
+# another one has those of that one.
 POLICIES: dict[str, tuple[str, ...]] = {
     "sft": (*_BEST, "style"),
     "prompt-completion": (*_BEST, "style"),
@@ -29,11 +30,11 @@ POLICIES: dict[str, tuple[str, ...]] = {
     "preference": (*_PAIRS, "style"),
     "reward": (*_PAIRS, "style", "margin", "ratings", "attributes"),
     "kto": (*_KTO, "style"),
-    "helpsteer": ("ratings", "min_raters"),
+    "helpsteer": ("ratings", *_OF_RATERS),
     "helpsteer-preference": ("min_strength", *_OF_RATERS),
     "stepwise": _OF_RATERS,
     "spans": (),
-    "oasst": ("consensus", "ratings"),
+    "oasst": ("consensus", "ratings", "min_strength", *_OF_RATERS),
 }
 # What no setting changes.
 _TIES = {
@@ -47,9 +48,9 @@ _TIES = {
 def policies_of(name: str, like: str = "") -> tuple[str, ...]:
     """The names of the policies that may decide the rows of a format."""
     if name == "raw":
-        return ()
+        return _OF_ORDER
     own = POLICIES.get(name) or tuple(policy for policy in POLICIES.get(like, ()) if policy != "style")
-    return (*own, *_OF_RESPONSES, *(() if name in VERBATIM else _CLEANING))
+    return (*own, *_OF_ORDER, *_OF_RESPONSES, *(() if name in VERBATIM else _CLEANING))
 
 
 def in_force(choice: Choice) -> list[dict[str, str]]:
@@ -65,7 +66,8 @@ def _decides(name: str, names: Collection[str], choice: Choice) -> bool:
     """Whether it does here: some only say how another one is carried out."""
     policies = choice.policies
     if name == "seed":
-        return policies.pairs is Pairs.BEST_VS_RANDOM
+        draws_pairs = "pairs" in names and policies.pairs is Pairs.BEST_VS_RANDOM
+        return draws_pairs or policies.order is Order.SHUFFLED
     if name in ("ratings", "attributes") and "margin" in names and policies.margin is Margin.STRENGTH:
         return False
     if name in ("ratings", "attributes") and "kto_good" in names and policies.kto_good is policies.kto_bad is None:

@@ -69,7 +69,9 @@ def _asked(known: Mapping[str, Any]) -> list[tuple[str, list[str]]]:
         named = (asked.split("/") for asked in known["questions"].split(", "))
         return [(queue, [question]) for queue, question in named]
     names = known.get("question", "")
-    return [(known["queue"], names.split("+") if names else [])] if "queue" in known else []
+    # Where the same was asked in several queues, they stand together as questions do: slugs hold no plus.
+    queues = known["queue"].split("+") if "queue" in known else []
+    return [(queue, names.split("+") if names else []) for queue in queues]
 
 
 def _answering(

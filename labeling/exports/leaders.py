@@ -17,7 +17,7 @@ from labeling.exports.groups import Connection
 from labeling.exports.records import Example, Prompt
 from labeling.exports.scope import PRESENT, STANDS, Scope
 
-# How many prompts of a kind are tried for one that gives a row, so that the first rows come soon in any project.
+# How many prompts of each statement are tried for one that gives a row: the first rows come soon in any project.
 TRIES = 1000
 
 # Whether a prompt gives a row of some format.
@@ -77,7 +77,7 @@ def leaders(book: Book, gives: Sequence[Gives]) -> list[Prompt]:
     for part in book.scope.parts:
         for kind in _kinds(book):
             with closing(_tried(book, kind, part)) as tried:
-                found |= {prompt.id: prompt for prompt in _giving(islice(tried, TRIES), gives)}
+                found |= {prompt.id: prompt for prompt in _giving(tried, gives)}
     return list(found.values())
 
 
@@ -93,10 +93,18 @@ def _kinds(book: Book) -> Iterator[list[_Found]]:
 
 
 def _tried(book: Book, kind: Sequence[_Found], part: Callable[[Prompt], bool]) -> Generator[Example, None, None]:
+    tried: set[int] = set()  # a prompt comes once for each of its answers
+
+    def is_new(prompt: Prompt) -> bool:
+        if prompt.id in tried or not (book.scope.wanted(prompt) and part(prompt)):
+            return False
+        tried.add(prompt.id)
+        return True
+
     for statement, values in kind:
         with book.own.cursor(name="export_leaders") as cursor:
             cursor.execute(book.scope.statement(statement, present=True), book.parameters | values)
-            yield from examples_of(book, cursor, lambda prompt: book.scope.wanted(prompt) and part(prompt))
+            yield from islice(examples_of(book, cursor, is_new), TRIES)
 
 
 def _giving(tried: Iterator[Example], gives: Sequence[Gives]) -> Iterator[Prompt]:

@@ -208,14 +208,14 @@ SETTINGS: tuple[Setting, ...] = (
         "min_raters",
         Group.ANSWERS,
         "Least raters",
-        "Pairs, labels and best responses that fewer people judged are left out.",
+        "Pairs, labels, ratings and best responses that fewer people judged are left out.",
         Number(1, "3"),
     ),
     Setting(
         "min_agreement",
         Group.ANSWERS,
         "Least agreement",
-        "The share of raters who must say the same of a pair, a label or a best response.",
+        "The share of raters who must say the same of a pair, a label or a best response; how near ratings must lie.",
         Share(),
     ),
     Setting(

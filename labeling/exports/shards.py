@@ -11,6 +11,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -107,7 +108,8 @@ def made(making: Making, *, standing: Standing | None, tick: Callable[[int], Non
     led = behind.leaders
     leading: Iterator[Example] = iter(())
     if standing is None:
-        first = leaders.leaders(book, [gives_rows(choice, making.tools) for choice in plan.choices])
+        between = partial(tick, 0)
+        first = leaders.leaders(book, [gives_rows(choice, making.tools, between=between) for choice in plan.choices])
         led, leading = tuple(prompt.id for prompt in first), book.examples(first)
     number, last, done, filled = behind.number + 1, behind.last, 0, 0
     shard = _Shard(making, number, behind.totals, cleaning, keys)

@@ -124,11 +124,15 @@ def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleani
     return cleaning.clean(choice.format.rows(example, choice.policies, removed), example.prompt)
 
 
-def gives_rows(choice: Choice, tools: Tools) -> leaders.Gives:
-    """Whether a prompt gives a row in the format of a choice, whatever stands in the file already."""
+def gives_rows(choice: Choice, tools: Tools, *, between: Callable[[], None] | None = None) -> leaders.Gives:
+    """Whether a prompt gives a row in the format of a choice, whatever stands in the file already. `between` is called
+    before each that is tried.
+    """
     alone = replace(choice, policies=replace(choice.policies, dedupe=Dedupe.NONE))
 
     def gives(example: Example) -> bool:
+        if between:
+            between()
         uncounted = Removed()
         return any(True for _ in rows_of(alone, example, uncounted, cleaning_of(alone, tools, uncounted)))
 
@@ -174,7 +178,8 @@ class _Rows:
             tagged = examples.held_out(own, choice.project.pk, HELD_OUT) if by_tag else ()
             splits = Splits(policies, self._removed, held_out_by(tagged))
             scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
-            prompts = self._of(leaders.read(own, scope, gives_rows(choice, self._tools)), splits)
+            gives = gives_rows(choice, self._tools, between=self._between)
+            prompts = self._of(leaders.read(own, scope, gives), splits)
             if choice.format.apart:
                 yield from apart(prompts)
             else:
@@ -310,9 +315,14 @@ def measure(choice: Choice, tools: Tools | None = None, between: Callable[[], No
     return export.report
 
 
+def unshuffled(choice: Choice) -> Choice:
+    """The same rows as they were imported: whoever wants a few need not wait until all prompts are put in an order."""
+    return replace(choice, policies=replace(choice.policies, order=Order.IMPORTED))
+
+
 def preview(choice: Choice, number: int, tools: Tools | None = None) -> list[Row]:
-    """The first rows of an export, none where it is empty."""
-    found = _Rows(choice, Removed(), tools or Tools())
+    """Some rows of an export, the first ones unless it is shuffled; none where it is empty."""
+    found = _Rows(unshuffled(choice), Removed(), tools or Tools())
     try:
         return [row for _, row in islice(found, number)]
     finally:

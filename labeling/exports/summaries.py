@@ -119,7 +119,8 @@ def asked_in_words(asked: Mapping[str, Any]) -> list[tuple[str, str]]:
         titles = {str(known): said for known, said in setting.titles.items()} if setting else {}
         found.append((title, titles.get(value, value)))
     if asked.get("benchmark"):
-        found.append(("Benchmark", f"Rows that share words with a file of SHA-256 {asked['benchmark']} are left out"))
+        words = f"Rows that share words with it are left out. SHA-256 of what is kept of it: {asked['benchmark']}"
+        found.append(("Benchmark", words))
     return found
 
 

@@ -68,22 +68,28 @@ def why_nothing(queue: Queue, user: User) -> Standing:
         return Standing(
             "done",
             "Everything here is done",
-            "Every task of this queue has all its answers. New ones come when prompts are added.",
+            f"Every task of this queue has all its answers. {_how_they_come(queue, 'New ones')}",
         )
     return (
         _shut(queue, now)
         or barriers(queue, [user]).get(user.pk)
         or _unread(queue, user)
-        or _nothing_left(numbers, being_made=being_made)
+        or _nothing_left(queue, numbers, being_made=being_made)
     )
 
 
-def _nothing_left(numbers: Mapping[str, int], *, being_made: bool) -> Standing:
+def _how_they_come(queue: Queue, which: str = "They") -> str:
+    if queue.only_moved:
+        return f"{which} come when tasks of other queues are moved here."
+    return f"{which} come when prompts are added, and when responses are made."
+
+
+def _nothing_left(queue: Queue, numbers: Mapping[str, int], *, being_made: bool) -> Standing:
     if being_made:
         words = "The tasks of this queue are being made at this moment. Look again in a minute."
         return Standing("being_made", "Nothing for you right now", words)
     if not numbers["task.open"]:
-        words = "No task has come into this queue yet. They come when prompts are added, and when responses are made."
+        words = f"No task has come into this queue yet. {_how_they_come(queue)}"
         return Standing("no_tasks", "Nothing for you right now", words)
     if not numbers["slot.open"]:
         words = "Others have the last tasks of this queue in hand. One comes back when somebody gives it back."

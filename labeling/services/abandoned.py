@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from datetime import timedelta
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling.conditions import WANTED
+from labeling.errors import Conflict
 from labeling.models import Slot, SlotState
 from labeling.services import slots, tasks
 
@@ -53,7 +55,11 @@ def _give_back(slot_id: int) -> bool:
 
 def _free_handed() -> int:
     waiting = Slot.objects.filter(state=SlotState.OPEN, reserved_for__isnull=False, reserved_for__is_active=False)
-    found = list(waiting[:AT_ONCE])
-    for slot in found:
+    return sum(_free(slot) for slot in waiting[:AT_ONCE])
+
+
+def _free(slot: Slot) -> bool:
+    with contextlib.suppress(Conflict, Slot.DoesNotExist):  # somebody was quicker
         tasks.hand_to_anybody(slot, by=None)
-    return len(found)
+        return True
+    return False

@@ -139,8 +139,22 @@ def _taken_in_turn(queue: Queue, *, by: User) -> Slot | None:
     if mine.in_hand is not None and queue.state != QueueState.CLOSED:
         return _renewed(mine.in_hand, lease_length(queue))
     if mine.kept is None or mine.is_handed:
-        return _lease_next(queue, by=by) or _brought_up(queue, mine.kept, by=by)
+        return _lease_next(queue, by=by) or _handed_at_the_cap(queue, mine, by=by)
     return _brought_up(queue, mine.kept, by=by)
+
+
+def _handed_at_the_cap(queue: Queue, mine: _Holdings, *, by: User) -> Slot | None:
+    """What is kept counts as part of somebody's share: where nothing more fits in, it makes way for what they were
+    handed, unless they have begun it.
+    """
+    kept = mine.kept
+    if kept is None or not mine.is_handed or not gives_out(queue):
+        return None
+    begun = Draft.objects.filter(slot=kept, annotator=by).exists() or Annotation.objects.filter(slot=kept).exists()
+    if begun:
+        return _brought_up(queue, kept, by=by)
+    release(kept, by=by)
+    return _lease_next(queue, by=by)
 
 
 @transaction.atomic

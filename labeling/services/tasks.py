@@ -108,6 +108,7 @@ def move(task: Task, *, to: Queue, by: User | None, reason: str = "") -> Moved:
     Raises Invalid for a queue that is closed or of another project, Conflict where the prompt has too few responses.
     """
     locks.share_queues(task.queue.project_id)
+    to = Queue.objects.select_related("project").get(pk=to.pk)  # it may have been closed since it was looked up
     if to.project_id != task.queue.project_id or to.pk == task.queue_id:
         raise Invalid("It cannot go there.", errors=[Fault("queue", "Choose another queue of the same project.")])
     if to.state == QueueState.CLOSED:

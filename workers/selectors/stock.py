@@ -42,8 +42,9 @@ class Ahead:
 
 
 def ahead(project: Project) -> list[Ahead]:
-    """Each queue of the project that has water marks, and how far it is ahead."""
-    marked = list(Queue.objects.filter(project=project, water_marks__isnull=False).select_related("water_marks"))
+    """Each queue of the project that has water marks, and how far it is ahead; but none that takes only moved tasks."""
+    kept_ahead = Queue.objects.filter(project=project, water_marks__isnull=False, only_moved=False)
+    marked = list(kept_ahead.select_related("water_marks"))
     if not marked:
         return []
     kept = counts.of_queues(queue.pk for queue in marked)

@@ -51,9 +51,10 @@ class Supply:
 
 
 def queues(project: Project) -> list[Supply]:
-    """The queues of a project that show candidates and are not closed."""
+    """The queues of a project that show candidates, take prompts by themselves and are not closed."""
     known = {one.queue.pk: one for one in stock.ahead(project)}
-    showing = Queue.objects.filter(project=project, candidates_max__gt=0).exclude(state=QueueState.CLOSED)
+    showing = Queue.objects.filter(project=project, candidates_max__gt=0, only_moved=False)
+    showing = showing.exclude(state=QueueState.CLOSED)
     return [
         Supply(queue, getattr(queue, "water_marks", None), known.get(queue.pk))
         for queue in showing.select_related("water_marks")

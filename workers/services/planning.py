@@ -69,8 +69,12 @@ ORDER BY p.priority DESC, p.id LIMIT %(chunk)s
 
 
 def wants_all(project: Project) -> bool:
-    """Whether every prompt is to get its candidates: unless all queues that show candidates say how many they need."""
-    showing = Queue.objects.filter(project=project, candidates_max__gt=0).exclude(state=QueueState.CLOSED)
+    """Whether every prompt is to get its candidates: unless all queues that show candidates say how many they need.
+
+    Those that take only what is moved to them need none: what comes has been shown elsewhere.
+    """
+    showing = Queue.objects.filter(project=project, candidates_max__gt=0, only_moved=False)
+    showing = showing.exclude(state=QueueState.CLOSED)
     return not showing.exists() or showing.filter(water_marks__isnull=True).exists()
 
 

@@ -72,6 +72,11 @@ def set_water_marks(queue: Queue, *, low: Any, high: Any, lead_minutes: Any = 60
         raise Invalid(
             "This queue shows no candidates: its tasks are open at once.", errors=[Fault("queue", "No need.")]
         )
+    if queue.only_moved:
+        raise Invalid(
+            "This queue takes only tasks that are moved to it: nothing can be made ahead of it.",
+            errors=[Fault("queue", "Choose a queue that takes prompts by itself.")],
+        )
     faults = [
         Fault(name, f"Give a whole number from {least} to {most:,}.")
         for name, value, least, most in (

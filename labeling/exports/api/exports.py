@@ -160,7 +160,7 @@ class DatasetInfo(ApiView):
         choice = _choice(request, slug)
         beside.require(choice)
         try:
-            with closing(stream.Export(choice, watch=False)) as export:
+            with closing(stream.Export(stream.unshuffled(choice), watch=False)) as export:
                 found = beside.entries(choice, choice.filename, export.columns)
         except stream.EmptyExport as error:
             return Response(as_json(error), status=409)

@@ -131,7 +131,9 @@ def _places(example: Example, without: Collection[int], policies: Policies, remo
     unsure = {pk for preference in order.preferences for pk in (preference.better, preference.worse)} - sure
     ranked = [pk for pk in order.levels if pk not in unsure]
     # Borda's scores are of all rankings together, and stay.
-    places = order.levels if policies.consensus is Consensus.BORDA else levels(ranked, clear, order.circles)
+    # Who is left of a circle alone shares no level.
+    circles = [kept for circle in order.circles if len(kept := circle & set(ranked)) > 1]
+    places = order.levels if policies.consensus is Consensus.BORDA else levels(ranked, clear, circles)
     return {pk: None if pk in unsure else places[pk] for pk in order.levels}
 
 

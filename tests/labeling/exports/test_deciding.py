@@ -17,6 +17,7 @@ from labeling.exports.policies import (
     Dedupe,
     Edits,
     Margin,
+    Order,
     Pairs,
     Policies,
     Ratings,
@@ -36,7 +37,7 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "edits": (Edits.NONE, {}),
     "style": (Style.STANDARD, {}),
     "consensus": (Consensus.BORDA, {"pairs": Pairs.ALL, "responses": Responses.BEST}),
-    "seed": (6, {"pairs": Pairs.BEST_VS_RANDOM}),
+    "seed": (6, {"pairs": Pairs.BEST_VS_RANDOM}),  # and the order, which is the database's
     "max_pairs": (1, {"pairs": Pairs.ALL}),
     "min_strength": (0.9, {}),
     "margin": (Margin.RATINGS, {}),
@@ -54,8 +55,8 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "control_tokens": (ControlTokens.DROP, {}),
     "max_tokens": (1, {}),
 }
-# Of a count by a tokenizer, which none is here, and of the parts.
-NOT_HERE = {"tokenizer", "split_by", "ratios", "split"}
+# Of a count by a tokenizer, which none is here, of the parts, and of the order, in which the database gives prompts.
+NOT_HERE = {"tokenizer", "split_by", "ratios", "split", "order"}
 
 
 def prompts() -> list[Example]:
@@ -115,11 +116,14 @@ def test_defaults_are_told_and_rules_that_are_off_are_not() -> None:
         "edits": "over_original",
         "style": "conversational",
         "consensus": "majority",
+        "order": "imported",
         "dedupe": "none",
         "control_tokens": "warn",
         "ties": "no_pair",
     }
-    assert told("raw") == {}
+    assert told("raw") == {"order": "imported"}
+    assert told("raw", order=Order.SHUFFLED, seed=3) == {"order": "shuffled", "seed": "3"}
+    assert told("oasst", min_agreement=0.5, min_strength=0.3)["min_strength"] == "0.3"
     assert told("sft", min_raters=2)["min_raters"] == "2"
     assert "style" not in told("openai-preference")
 

@@ -78,6 +78,12 @@ def test_ratings_that_are_a_margin_count() -> None:
     assert stars.id in held_in("reward", of, margin=Margin.RATINGS, ratings=Ratings.MEAN).annotations
 
 
+def test_ratings_of_one_response_from_two_queues_are_both_behind_its_row() -> None:
+    ratings = [rated(queue, a=1, b=0) for queue in ("first", "second")]
+    held = held_in("helpsteer", example(*ratings))
+    assert held.annotations.keys() == {one.id for one in ratings}
+
+
 def test_answers_about_other_candidates_are_not_behind_a_row() -> None:
     one, other = ranked("a b"), ranked("c d")
     held = Held(of := example(one, other))

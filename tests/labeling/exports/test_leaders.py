@@ -89,6 +89,33 @@ def test_no_more_prompts_are_tried_than_keep_the_first_row_waiting(
     assert openings(exported(partly, format="sft")) == ["Short?", "One?", "Two?", "Long?"]
 
 
+def test_tries_are_those_of_each_kind_and_of_each_prompt(
+    project: Project, ann: User, ben: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Prompts with tool calls that give no row keep nobody from looking for those with names."""
+    shown = {"candidates": [{"text": "a"}, {"text": "b"}]}
+    named = [{"role": "user", "content": "Named?", "name": "Ada"}]
+    imported(
+        project,
+        {"messages": called("Rated?"), **shown},
+        {"messages": called("Rated too?"), **shown},
+        {"prompt": "One?"},
+        {"messages": named},
+    )
+    thumbs, write = make.queue(project, preset="kto", overlap=2), make.queue(project, slug="write")
+    for person in (ann, ben):
+        for _ in range(2):
+            answered(thumbs, person, thumbs={"a": 1, "b": 0})
+    for _ in range(2):
+        slot = slots.take_next(write, by=ann)
+        assert slot
+        skips.skip(slot, lease=str(slot.lease), reason="other", comment="No idea.", by=ann)
+    make.written(write, ann)
+    make.written(write, ann)
+    monkeypatch.setattr(leaders, "TRIES", 2)
+    assert openings(exported(project, format="sft")) == ["Named?", "One?"]
+
+
 def test_each_format_of_a_release_has_its_own(
     partly: Project, settings: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

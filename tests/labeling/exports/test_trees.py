@@ -6,6 +6,8 @@ import json
 from io import BytesIO
 from typing import Any
 
+import pytest
+
 from labeling.exports.policies import Policies
 from labeling.exports.records import Annotation, Row
 from labeling.exports.removed import Removed
@@ -103,6 +105,12 @@ def test_a_circle_in_a_tree_is_counted() -> None:
     (row,) = rows("oasst", ranked("a b c"), ranked("b c a"), ranked("c a b"), removed=removed)
     assert {reply["rank"] for reply in row["prompt"]["replies"]} == {0}
     assert removed.as_dict() == {"circle": 1}
+
+
+@pytest.mark.parametrize("policies", [Policies(min_agreement=0.9), Policies(min_raters=3)])
+def test_who_is_left_of_a_circle_has_a_rank_where_the_others_have_none(policies: Policies) -> None:
+    (row,) = rows("oasst", ranked("a b c d"), ranked("b c d a"), ranked("c a b d"), policies=policies)
+    assert len(row["prompt"]["replies"]) == 4
 
 
 def threads_for_open_assistant(row: Row, lang: str = "en") -> list[list[str]]:

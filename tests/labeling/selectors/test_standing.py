@@ -218,3 +218,11 @@ def test_hours_are_told_in_words(week: list[tuple[list[str], str, str]], words: 
     rows = [{"days": days, "from": begins, "to": ends} for days, begins, ends in week]
     assert standing.hours_in_words({"timezone": "UTC", "week": rows}) == words
     assert standing.hours_in_words({}) == "always"
+
+
+def test_a_queue_for_what_is_moved_says_how_its_tasks_come() -> None:
+    ann = make.person()
+    project = make.project(annotators=[ann])
+    make.imported(project, 1)
+    queue = make.queue(project, only_moved=True)
+    assert "when tasks of other queues are moved here" in standing.why_nothing(queue, ann).words

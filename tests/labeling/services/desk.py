@@ -163,6 +163,10 @@ class Desk(RuleBasedStateMachine):
         elif kept is not None and not stays:
             assert not Slot.objects.filter(pk=kept.pk, annotator=user).exists()
             assert slot is not None or self.offered_to(user) == []
+        elif kept is not None and handed and not offered and not self.is_begun(kept, user):
+            # What was kept makes way, as it filled their share.
+            assert slot is not None
+            assert slot.pk != kept.pk
         elif kept is not None and not (handed and offered):
             assert slot == kept
         else:
@@ -482,6 +486,10 @@ class Desk(RuleBasedStateMachine):
     def is_wanted(self, slot: Slot) -> bool:
         """Whether a seat that somebody holds is asked for yet."""
         raise NotImplementedError
+
+    def is_begun(self, kept: Slot, user: User) -> bool:
+        """Whether somebody has written something in it, or had submitted it."""
+        return Draft.objects.filter(slot=kept, annotator=user).exists() or kept.annotations.exists()
 
     def may_come_up(self, kept: Slot, user: User) -> bool:
         """Whether what was kept for somebody is theirs when their hand is free."""

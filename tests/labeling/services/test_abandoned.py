@@ -88,3 +88,20 @@ def test_what_waits_for_a_closed_account_is_for_anybody(queue: Queue, ann: User,
     assert taken is not None
     assert (taken.pk, taken.state) == (slot.pk, SlotState.LEASED)
     assert Event.objects.get(verb="slot.freed").actor is None
+
+
+def test_a_seat_that_somebody_else_has_freed_meanwhile_stops_nothing(
+    queue: Queue, ben: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    by = make.manager(queue.project)
+    slot = tasks.hand(Task.objects.get(), to=ben, by=by)
+    User.objects.filter(pk=ben.pk).update(is_active=False)
+    free = tasks.hand_to_anybody
+
+    def late(found: Slot, *, by: User | None) -> Slot:
+        free(found, by=make.manager(queue.project))
+        return free(found, by=by)
+
+    monkeypatch.setattr(tasks, "hand_to_anybody", late)
+    assert abandoned.reclaim() == 0
+    assert Slot.objects.get(pk=slot.pk).reserved_for is None

@@ -236,3 +236,12 @@ def test_what_was_handed_comes_before_what_was_kept(queue: Queue, ann: User) -> 
     assert handed.task_id == last.pk
     annotations.submit(handed, ANSWER, lease=str(handed.lease), by=ann)
     assert took(queue, ann).pk == second.pk
+
+
+def test_what_was_handed_comes_first_also_where_what_was_kept_filled_a_share(queue: Queue, ann: User) -> None:
+    second = finished(queue, ann)
+    queue = queues.change(queue, most_in_all=2, by=make.manager(queue.project))
+    last = Task.objects.order_by("pk").reverse()[0]
+    tasks.hand(last, to=ann, by=make.manager(queue.project))
+    assert took(queue, ann).task_id == last.pk
+    assert Slot.objects.get(pk=second.pk).state == SlotState.OPEN

@@ -62,8 +62,9 @@ class Promises(Desk):
         return task.state != TaskState.RETIRED and seats <= task.overlap
 
     def may_come_up(self, kept: Slot, user: User) -> bool:
-        begun = Draft.objects.filter(slot=kept, annotator=user).exists() or kept.annotations.exists()
-        return begun or (self.is_wanted(kept) and self.may_take(user, kept=1) and self.reads(kept, user))
+        return self.is_begun(kept, user) or (
+            self.is_wanted(kept) and self.may_take(user, kept=1) and self.reads(kept, user)
+        )
 
     def reads(self, slot: Slot, user: User) -> bool:
         languages = Membership.objects.get(project=self.project, user=user).languages

@@ -74,3 +74,13 @@ def test_it_stays_where_it_is_when_it_cannot_go_there(project: Project, manager:
     with pytest.raises(Conflict, match="not as many responses"):
         tasks.move(task, to=ranking, by=manager)
     assert Task.objects.get(pk=task.pk).state == TaskState.OPEN
+
+
+def test_a_queue_that_was_closed_meanwhile_takes_nothing(project: Project, manager: User) -> None:
+    """Whoever moves many tasks looked the queue up before the first of them."""
+    task, other = pair(project)
+    there = tasks.retire(other.tasks.get(), by=manager)
+    queues.change(other, state="closed", by=manager)
+    with pytest.raises(Invalid):
+        tasks.move(task, to=other, by=manager)
+    assert {Task.objects.get(pk=one.pk).state for one in (task, there)} == {TaskState.OPEN, TaskState.RETIRED}

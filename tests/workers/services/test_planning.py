@@ -179,6 +179,25 @@ class TestWaterMarks:
         assert [fault.path for fault in caught.value.errors] == [path]
         assert not WaterMarks.objects.exists()
 
+    def test_a_queue_for_what_is_moved_needs_none_and_has_nothing_made_for_it(self) -> None:
+        project = make.project()
+        marked = make.queue(project, preset="ranking", overlap=1)
+        by = make.manager(project)
+        supply.set_water_marks(marked, low=1, high=2, by=by)
+        experts = make.queue(project, preset="ranking", slug="experts", only_moved=True)
+        echo(project)
+        make.imported(project, 6)
+        run()
+        assert (marked.tasks.count(), experts.tasks.count()) == (2, 0)
+        with pytest.raises(Invalid, match="only tasks that are moved"):
+            supply.set_water_marks(experts, low=1, high=2, by=by)
+        # Nor where it has marks from before.
+        supply.set_water_marks(marked, low=1, high=1, by=by)
+        other = make.queue(project, preset="ranking", slug="other")
+        supply.set_water_marks(other, low=1, high=2, by=by)
+        queues.change(other, only_moved=True, by=by)
+        assert [one.queue for one in stock.ahead(project)] == [marked]
+
     def test_a_queue_without_candidates_needs_none(self) -> None:
         project = make.project()
         with pytest.raises(Invalid, match="shows no candidates"):
