@@ -236,7 +236,7 @@ def test_comparisons_and_edits_come_out_as_they_were_meant(project: Project, ann
             (f"Ben on {n}", f"Answer 1 to {n}"),
         ]
     ]
-    assert [row["margin"] for row in exported(project, format="reward")] == [pytest.approx(2 / 3), 0, 0] * 6
+    assert [row["margin"] for row in exported(project, format="reward")] == [0.75, 0, 0] * 6
     assert len(exported(project, format="preference", edits="only")) == 12
     assert len(exported(project, format="preference", edits="over_worse")) == 30
     assert [row["messages"][-1]["content"] for row in exported(project, format="sft")][:2] == ["Ann on 0", "Ben on 0"]

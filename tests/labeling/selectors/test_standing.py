@@ -220,6 +220,7 @@ def test_hours_are_told_in_words(week: list[tuple[list[str], str, str]], words: 
     assert standing.hours_in_words({}) == "always"
 
 
+@pytest.mark.django_db
 def test_a_queue_for_what_is_moved_says_how_its_tasks_come() -> None:
     ann = make.person()
     project = make.project(annotators=[ann])
