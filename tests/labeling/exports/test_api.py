@@ -72,11 +72,13 @@ def test_it_works(project: Project, alice: User) -> None:
 
 
 def test_it_gives_way_before_each_prompt(project: Project, alice: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    """To those who ask for something that is made at once (labeling.courtesy)."""
+    """To those who ask for something that is made at once (labeling.courtesy). Also before each that is tried to lead:
+    here the one with judged candidates.
+    """
     steps: list[str] = []
     monkeypatch.setattr(exports, "GiveWay", lambda: lambda: steps.append("gave way"))
     assert len(rows(client(alice).get(AT, {"format": "raw"}))) == 3
-    assert len(steps) == 2
+    assert len(steps) == 2 + 1
 
 
 @pytest.mark.parametrize("name", FORMATS)
