@@ -6,12 +6,15 @@ from __future__ import annotations
 # in capitals alone are the same language.
 LANGUAGES = "CASE WHEN q.by_language THEN lower(m.languages::text)::varchar[] END"
 
-# A seat `s` that is one too many since the overlap was lowered, or whose task is retired, is its holder's to finish and
-# nobody else's.
-WANTED = """
-    (SELECT count(*) FROM labeling_slot a WHERE a.task_id = s.task_id AND a.state <> 'skipped')
-    <= (SELECT overlap FROM labeling_task t WHERE t.id = s.task_id AND t.state <> 'retired')
-"""
+
+def wanted(seat: str) -> str:
+    """The condition that a seat is asked for: one that is too many since the overlap was lowered, or whose task is
+    retired (where this is NULL), is its holder's to finish and nobody else's.
+    """
+    return f"""
+    (SELECT count(*) FROM labeling_slot a WHERE a.task_id = {seat}.task_id AND a.state <> 'skipped')
+    <= (SELECT overlap FROM labeling_task t WHERE t.id = {seat}.task_id AND t.state <> 'retired')
+"""  # noqa: S608 - a name of ours
 
 
 def reads(language: str, languages: str) -> str:

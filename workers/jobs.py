@@ -46,7 +46,6 @@ def tick() -> None:
     duplicates.reclaim()
     releases.reclaim()
     deliveries.reclaim()
-    abandoned.reclaim()
     for group in generations.groups_waiting():
         _ring(generate, queue_of(group), group)
     for is_waiting, job in (
@@ -58,6 +57,8 @@ def tick() -> None:
     ):
         if is_waiting():
             _ring(job, settings.CELERY_TASK_DEFAULT_QUEUE)
+    # Last: it may lose a race with people at work, and must keep no bell from being rung.
+    abandoned.reclaim()
 
 
 def queue_of(group: str) -> str:

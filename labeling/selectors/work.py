@@ -11,7 +11,7 @@ from django.db import connection
 from django.db.models import Count, Q
 from django.utils import timezone
 
-from labeling.conditions import LANGUAGES, WANTED, reads
+from labeling.conditions import LANGUAGES, reads, wanted
 from labeling.models import Project, Queue, QueueState, Role, Slot, SlotState, User
 from labeling.selectors import counts as kept_counts
 from labeling.selectors.counts import Finished
@@ -44,7 +44,7 @@ FROM (
         UNION ALL
         (SELECT task_id, language, reserved_for_id FROM labeling_slot s
          WHERE queue_id = asked.id AND state = 'leased' AND lease_expires_at < now() AND annotator_id <> %(user)s
-           AND {WANTED}
+           AND {wanted("s")}
          LIMIT %(scan)s)
     ) offered
 ) looked

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import connection, transaction
 from django.utils import timezone
 
-from labeling.conditions import WANTED
+from labeling.conditions import wanted
 from labeling.errors import Conflict
 from labeling.models import Slot, SlotState
 from labeling.services import slots, tasks
@@ -21,7 +21,7 @@ AT_ONCE = 500  # seats of each kind
 # retired, or the overlap was lowered since.
 _UNWANTED = f"""
 SELECT s.id FROM labeling_slot s
-WHERE s.state = 'leased' AND s.lease_expires_at < %(now)s AND NOT COALESCE({WANTED}, false)
+WHERE s.state = 'leased' AND s.lease_expires_at < %(now)s AND NOT COALESCE({wanted("s")}, false)
   AND (s.lease_expires_at < %(long_ago)s OR NOT EXISTS (
     SELECT 1 FROM labeling_draft d WHERE d.slot_id = s.id AND d.annotator_id = s.annotator_id))
 ORDER BY s.lease_expires_at LIMIT %(most)s

@@ -8,7 +8,7 @@ from datetime import timedelta
 from django.db import connection
 from django.utils import timezone
 
-from labeling.conditions import LANGUAGES, WANTED, reads
+from labeling.conditions import LANGUAGES, reads, wanted
 from labeling.models import Queue, Slot, User
 from labeling.prepared import Statement
 from labeling.services import locks
@@ -73,10 +73,8 @@ STAYS = f"""
     OR EXISTS (
         SELECT 1 FROM labeling_queue q
         LEFT JOIN labeling_membership m ON m.project_id = q.project_id AND m.user_id = %(annotator)s
-        JOIN labeling_task t ON t.id = slot.task_id AND t.state <> 'retired'
         WHERE q.id = slot.queue_id AND {_MAY_TAKE.replace(_HELD, f"{_HELD} - 1")}
-          AND {reads("slot.language", LANGUAGES)}
-          AND (SELECT count(*) FROM labeling_slot a WHERE a.task_id = t.id AND a.state <> 'skipped') <= t.overlap)
+          AND {reads("slot.language", LANGUAGES)} AND {wanted("slot")})
 """  # noqa: S608 - our own constants
 # Whether a seat that the person was handed waits for them: it comes before what was kept.
 HANDED = """
@@ -169,7 +167,7 @@ WITH who AS MATERIALIZED (
     SELECT s.id, s.task_id, s.annotator_id FROM labeling_slot s
     WHERE s.queue_id = (SELECT id FROM who) AND s.state = 'leased' AND s.lease_expires_at < %(now)s
       AND NOT EXISTS (SELECT 1 FROM handed) AND {_FITS}
-      AND {WANTED}
+      AND {wanted("s")}
     ORDER BY s.lease_expires_at LIMIT 1 FOR UPDATE OF s SKIP LOCKED
 ), again AS MATERIALIZED (
     -- What opened before the bookmark. `+ 0` keeps it off the index of places, along which it would walk past all that

@@ -81,11 +81,6 @@ def gives_out(queue: Queue) -> bool:
     )
 
 
-def held(queue: Queue, *, by: User) -> Slot | None:
-    """The slot that the person has in hand in this queue, if any, overdue or not."""
-    return Slot.objects.in_hand_of(by.pk).filter(queue=queue).first()
-
-
 def take_next(queue: Queue, *, by: User, kept: bool = False) -> Slot | None:
     """The slot that the person has in hand in this queue already, with its lease renewed; or the one that was kept for
     after it; or the next one there is.
@@ -324,7 +319,10 @@ def release(slot: Slot, *, by: User | None) -> Slot:
         slot.ahead = False
         slot.form = slot.guidelines = None
         slot.save()
-        Slot.objects.filter(pk=slot.pk).update(reopened_xid=RawSQL(claims.THIS_XID, []), place=RawSQL(_PLACE, []))  # noqa: S611 - our own
+        Slot.objects.filter(pk=slot.pk).update(
+            reopened_xid=RawSQL(claims.THIS_XID, []),  # noqa: S611 - our own
+            place=RawSQL(_PLACE, []),  # noqa: S611 - our own
+        )
     # Its holder has not met the task any more: the other seats are theirs to take again.
     if holder is not None:
         claims.announce(slot.task_id, annotator_id=holder)

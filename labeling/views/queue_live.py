@@ -54,6 +54,7 @@ def _now(queue: Queue, *, page: int) -> dict[str, Any]:
         "held_page": page,
         "held_pages": pages,
         "handed": reads.handed(queue),
+        "most_shown": reads.SHOWN,
         "pace": pace,
         "days": days,
         "forecast": reads.forecast(queue, counts, pace, days),

@@ -71,7 +71,7 @@ ORDER BY p.priority DESC, p.id LIMIT %(chunk)s
 def wants_all(project: Project) -> bool:
     """Whether every prompt is to get its candidates: unless all queues that show candidates say how many they need.
 
-    Those that take only what is moved to them need none: what comes has been shown elsewhere.
+    Those that take only what is moved to them say nothing of it: nobody knows which prompts will come.
     """
     showing = Queue.objects.filter(project=project, candidates_max__gt=0, only_moved=False)
     showing = showing.exclude(state=QueueState.CLOSED)

@@ -34,3 +34,11 @@ def release_home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, settings: Any)
     monkeypatch.setattr(building, "CLOCKS_APART", 0.0)
     yield
     wait_for_exports(0)
+
+
+@pytest.fixture
+def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A handful of prompts takes several shards."""
+    from labeling.exports import plans
+
+    monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)

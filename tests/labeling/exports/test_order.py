@@ -5,33 +5,25 @@ from __future__ import annotations
 import json
 from collections import Counter
 from contextlib import closing
-from datetime import timedelta
 from itertools import pairwise
 from typing import Any
 
 import pytest
-from django.utils import timezone
 
-from labeling.exports import choices, plans, stream
-from labeling.exports.models import Release, Shard
+from labeling.exports import choices, stream
+from labeling.exports.models import Shard
 from labeling.exports.selectors import comparisons
 from labeling.exports.selectors import rows as read
-from labeling.exports.services import building, rebuilding, releases
+from labeling.exports.services import rebuilding
 from labeling.models import Project, User
-from labeling.services import background
 from tests import make
 from tests.labeling.exports.releasing import asked, built, haiku, rows
-from tests.labeling.exports.test_release_disturbed import Broken, breaking_at
+from tests.labeling.exports.test_release_disturbed import broken_off_and_taken_up
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home", "small_shards")]
 
 FORMATS = ("sft", "preference", "kto", "prompts")
 SHUFFLED = {"order": "shuffled"}
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
 
 
 @pytest.fixture
@@ -108,17 +100,7 @@ def test_a_release_has_the_order_of_an_export(project: Project) -> None:
 def test_another_worker_goes_on_where_the_order_was_left(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = built(project, *FORMATS, filters=SHUFFLED)
     release = asked(project, *FORMATS, filters=SHUFFLED)
-    with monkeypatch.context() as patch:
-        breaking_at(patch, 2, Broken())
-        taken = background.take(Release)
-        assert taken
-        with pytest.raises(Broken):
-            building.build(taken)
-    assert Shard.objects.filter(release=release).count() == 2
-    Release.objects.filter(pk=release.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
-    releases.reclaim()
-    assert releases.work() == 1
-    release.refresh_from_db()
+    broken_off_and_taken_up(release, monkeypatch)
     assert release.state == "done", release.reason
     assert {file.differs for file in rebuilding.rebuild(release)} == {""}
     for format in FORMATS:

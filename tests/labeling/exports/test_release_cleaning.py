@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from pathlib import Path
 
 import pytest
 from django.core.management import call_command
-from django.utils import timezone
 
 from labeling.exports import choices, plans, stored
 from labeling.exports.checks import about_hosted
 from labeling.exports.cleaning import Tools
 from labeling.exports.contamination import Benchmark
-from labeling.exports.models import Release, Shard
-from labeling.exports.services import building, rebuilding, releases
+from labeling.exports.models import Release
+from labeling.exports.services import rebuilding
 from labeling.exports.stream import measure
 from labeling.importing.base import parse
 from labeling.models import Project, User
-from labeling.services import background, imports
+from labeling.services import imports
 from tests import make
 from tests.labeling.exports.releasing import asked, built, check_hashes, rows
-from tests.labeling.exports.test_release_disturbed import Broken, breaking_at
+from tests.labeling.exports.test_release_disturbed import broken_off_and_taken_up
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
 
@@ -66,17 +64,7 @@ def test_the_same_texts_stand_once_in_all_shards(project: Project) -> None:
 def test_another_worker_knows_what_the_first_one_wrote(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     usual = built(project, "sft", "prompts", filters={"dedupe": "rows", "control_tokens": "escape"})
     release = asked(project, "sft", "prompts", filters={"dedupe": "rows", "control_tokens": "escape"})
-    with monkeypatch.context() as patch:
-        breaking_at(patch, 2, Broken())
-        taken = background.take(Release)
-        assert taken
-        with pytest.raises(Broken):
-            building.build(taken)
-    assert Shard.objects.filter(release=release).count() == 2
-    Release.objects.filter(pk=release.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
-    releases.reclaim()
-    assert releases.work() == 1
-    release.refresh_from_db()
+    broken_off_and_taken_up(release, monkeypatch)
     check_hashes(release)
     assert (texts(release), removed(release)) == (texts(usual), {"repeated": 2})
     assert release.manifest

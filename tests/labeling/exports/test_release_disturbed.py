@@ -14,7 +14,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from labeling.errors import Conflict
-from labeling.exports import plans, shards, stored
+from labeling.exports import shards, stored
 from labeling.exports.models import Release, Shard
 from labeling.exports.services import building, releases
 from labeling.models import Project, User
@@ -22,12 +22,7 @@ from labeling.services import background
 from tests import make
 from tests.labeling.exports.releasing import asked, built, check_hashes, elsewhere, failed, files, haiku, left, rows
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home", "small_shards")]
 
 
 @pytest.fixture
@@ -86,6 +81,21 @@ def breaking_at(monkeypatch: pytest.MonkeyPatch, number: int, error: Exception) 
                 raise error
 
     monkeypatch.setattr(stored, "put", half)
+
+
+def broken_off_and_taken_up(release: Release, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A worker breaks off after two shards, and another one ends what it began."""
+    with monkeypatch.context() as patch:
+        breaking_at(patch, 2, Broken())
+        taken = background.take(Release)
+        assert taken
+        with pytest.raises(Broken):
+            building.build(taken)
+    assert Shard.objects.filter(release=release).count() == 2
+    Release.objects.filter(pk=release.pk).update(claimed_until=timezone.now() - timedelta(seconds=1))
+    releases.reclaim()
+    assert releases.work() == 1
+    release.refresh_from_db()
 
 
 def undisturbed(project: Project, *formats: str, like: Release) -> dict[str, bytes]:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.utils import timezone
 
-from labeling.exports import plans, stored
+from labeling.exports import stored
 from labeling.exports.models import Release, Shard
 from labeling.exports.services import building, rebuilding, releases
 from labeling.models import Project, Prompt, User
@@ -16,12 +16,7 @@ from labeling.services import background
 from tests.labeling.exports.releasing import asked, built, failed, haiku, rows
 from tests.labeling.exports.test_release_disturbed import Broken, breaking_at
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home")]
-
-
-@pytest.fixture(autouse=True)
-def small_shards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(plans, "SHARD_PROMPTS", 3)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("release_home", "small_shards")]
 
 
 @pytest.fixture

@@ -132,7 +132,7 @@ def test_a_submit_is_taken_back_beside_a_step(other: BaseDatabaseWrapper) -> Non
     for thread in (step, undoing):
         thread.join(timeout=30)
     assert errors == []
-    assert slots.held(queue, by=ann) == done
+    assert Slot.objects.in_hand_of(ann.pk).get() == done
 
 
 def test_a_change_is_taken_where_its_tasks_cannot_be_held_yet(monkeypatch: pytest.MonkeyPatch) -> None:
