@@ -7,7 +7,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Page, Request, expect
+from playwright.sync_api import Dialog, Page, Request, expect
 
 from labeling.importing.base import parse
 from labeling.models import Annotation, Draft, Project, Queue, Slot, User
@@ -132,8 +132,14 @@ class Watch:
         self.opened: list[str] = []
         visitor.context.on("request", self._ask)
         visitor.context.on("page", lambda page: self.opened.append(f"a page: {page.url}"))
-        visitor.page.on("dialog", lambda dialog: self.opened.append(f"a dialog: {dialog.message}"))
+        visitor.page.on("dialog", self._answer)
         visitor.page.on("framenavigated", lambda frame: self.opened.append(frame.url))
+
+    def _answer(self, dialog: Dialog) -> None:
+        # The page itself asks where a large draft is on its way while one leaves; whoever listens has to answer.
+        if dialog.type != "beforeunload":
+            self.opened.append(f"a dialog: {dialog.message}")
+        dialog.accept()
 
     def _ask(self, request: Request) -> None:
         path = urlsplit(request.url).path
