@@ -213,6 +213,16 @@ def get_prompt(user: Person, slug: str, prompt_id: int) -> Prompt:
     return found
 
 
+def get_annotation(user: Person, annotation_id: int) -> Annotation:
+    """Somebody's answers to judge, for reviewers and managers of their project."""
+    found = Annotation.objects.select_related("queue__project").filter(queue__project__archived_at__isnull=True)
+    annotation = found.filter(pk=annotation_id).first() if 0 <= annotation_id < 2**63 else None
+    if annotation is None:
+        raise NotFound("There are no such answers.")
+    _admit(user, annotation.queue.project, Role.REVIEWER, "annotation")
+    return annotation
+
+
 def get_token(user: Person, token_id: int) -> ApiToken:
     """One of the person's own tokens."""
     found = ApiToken.objects.filter(pk=token_id, user=user).first() if isinstance(user, User) else None

@@ -18,6 +18,7 @@ from labeling.views import (
     prompts,
     queue_live,
     queues,
+    reviews,
     webhooks,
 )
 
@@ -67,6 +68,8 @@ urlpatterns = [
     path("projects/<slug:slug>/queues/<int:queue_id>/settings/", queues.settings, name="queue-settings"),
     path("projects/<slug:slug>/queues/<int:queue_id>/live/", queue_live.index, name="queue-live"),
     path("projects/<slug:slug>/queues/<int:queue_id>/skips/", queue_live.skips, name="queue-skips"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/review/", reviews.review, name="queue-review"),
+    path("projects/<slug:slug>/queues/<int:queue_id>/reviews/", reviews.index, name="queue-reviews"),
     path("projects/<slug:slug>/queues/<int:queue_id>/tasks/<int:task_id>/act/", queue_live.act, name="task-act"),
     path("projects/<slug:slug>/queues/<int:queue_id>/form/", forms.edit, name="queue-form"),
     path("projects/<slug:slug>/forms/preview/", form_preview.preview, name="form-preview"),

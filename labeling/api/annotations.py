@@ -35,11 +35,12 @@ class Annotations(ApiView):
         if "since" in asked:
             rows = rows.filter(created_at__gte=asked["since"])
         if "queue" in asked:
-            rows = rows.filter(queue=_queue(project, asked["queue"]))
+            rows = rows.filter(queue=queue_named(project, asked["queue"]))
         return page(request, rows, shapes.Annotation)
 
 
-def _queue(project: Project, name: str) -> Queue:
+def queue_named(project: Project, name: str) -> Queue:
+    """The queue of a project by its slug or id. Raises Invalid with the slugs that there are."""
     queue = project.queues.filter(slug=name).first()
     if queue is None and (number := typed_number(name)) is not None:
         queue = project.queues.filter(pk=number).first()

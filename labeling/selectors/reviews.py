@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
@@ -78,6 +77,11 @@ class PersonReviewed:
         return self.accepted + self.rejected
 
     @property
+    def all(self) -> int:
+        """The same: what waits is nobody's yet."""
+        return self.reviewed
+
+    @property
     def accepted_percent(self) -> int:
         """The share of them that was accepted."""
         return round(100 * self.accepted / self.reviewed)
@@ -124,6 +128,11 @@ class Subject:
     answers: list[Answer]
     reviews: list[Review]
 
+    @property
+    def in_force(self) -> Review | None:
+        """The verdict on these very answers, if there is one; others are on earlier versions of them."""
+        return next((review for review in self.reviews if review.annotation_id == self.annotation.pk), None)
+
 
 def subject(annotation: Annotation) -> Subject:
     """What a reviewer reads of some answers."""
@@ -142,10 +151,3 @@ def subject(annotation: Annotation) -> Subject:
         ),
         reviews=of(annotation),
     )
-
-
-def last_of(annotations: Iterable[Annotation]) -> dict[int, Review]:
-    """The verdicts in force on annotations that have one, by their ids."""
-    ids = [annotation.pk for annotation in annotations if annotation.verdict]
-    found = Review.objects.filter(annotation__in=ids).select_related("reviewer").order_by("pk")
-    return {review.annotation_id: review for review in found}

@@ -9,9 +9,10 @@ from typing import Any
 from django import template
 from django.utils.safestring import SafeString
 
-from labeling.models import SlotState
+from labeling.models import SlotState, Verdict
 from labeling.rendering.diff import words_html
 from labeling.selectors.queues import QueueCounts
+from labeling.selectors.reviews import PersonReviewed, Reviewed
 
 register = template.Library()
 
@@ -30,6 +31,22 @@ def seats_bar(counts: QueueCounts) -> dict[str, Any]:
         f"{counts.slots[SlotState.OPEN]:,} open"
     )
     return {"parts": parts, "label": label}
+
+
+@register.inclusion_tag("labeling/_seats_bar.html")
+def reviewed_bar(numbers: Reviewed | PersonReviewed) -> dict[str, Any]:
+    """A bar of answers: accepted, rejected, and the rest not reviewed. Widths are percent of the whole."""
+    accepted, whole = numbers.accepted, numbers.all
+    parts = [(Verdict.ACCEPTED.value, 0, accepted), (Verdict.REJECTED.value, accepted, numbers.rejected)]
+    waiting = f", {whole - numbers.reviewed:,} not reviewed" if whole > numbers.reviewed else ""
+    return {
+        "parts": [
+            {"state": verdict, "start": f"{100 * start / whole:.3f}", "width": f"{100 * number / whole:.3f}"}
+            for verdict, start, number in parts
+            if number
+        ],
+        "label": f"{accepted:,} accepted, {numbers.rejected:,} rejected{waiting}",
+    }
 
 
 @register.filter

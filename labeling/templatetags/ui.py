@@ -59,10 +59,12 @@ _TONES = {
     "submitted": "good",
     "done": "good",
     "delivered": "good",
+    "accepted": "good",
     "paused": "warn",
     "pending": "plain",
     "skipped": "warn",
     "failed": "bad",
+    "rejected": "bad",
 }
 
 

@@ -9,6 +9,7 @@ from labeling import access
 from labeling.errors import Conflict, Invalid, InvalidAnswers, LeaseLost, NotFound
 from labeling.models import Annotation, QueueState, Slot, SlotState
 from labeling.selectors import annotations as reads
+from labeling.selectors import reviews as review_reads
 from labeling.selectors import slots as slot_reads
 from labeling.selectors.prompts import readable
 from labeling.services import annotations
@@ -26,7 +27,7 @@ def index(request: MemberRequest, queue_id: int) -> HttpResponseBase:
     context = {
         "queue": queue,
         "project": queue.project,
-        "page": key_page(reads.done_by(request.user, queue), request.GET, newest_first=True),
+        "page": key_page(review_reads.with_reviews(reads.done_by(request.user, queue)), request.GET, newest_first=True),
         "number": reads.number_done(request.user, queue),
     }
     return render(request, "labeling/history.html", context)

@@ -18,6 +18,7 @@ from labeling.questions import Config
 from labeling.rendering.diff import diff_html
 from labeling.selectors import annotations as annotation_reads
 from labeling.selectors import projects as project_reads
+from labeling.selectors import reviews as review_reads
 from labeling.selectors import slots as slot_reads
 from labeling.selectors import standing, work
 from labeling.selectors.slots import ShownCandidate
@@ -146,6 +147,7 @@ def correction_page(
         "guidelines": guidelines,
         "correcting": annotation,
         "versions": annotation_reads.versions(slot),
+        "review": review_reads.newest(annotation),
         "work": progress(request, slot.queue),
     }
     return render(request, "labeling/correct.html", context, status=status)

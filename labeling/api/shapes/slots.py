@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from labeling import models
 from labeling.api.shapes.base import Error, Fields, Known, Moment, PageQuery
-from labeling.models import SkipReason, SlotState
+from labeling.models import SkipReason, SlotState, Verdict
 from labeling.selectors import slots
 
 
@@ -153,6 +153,9 @@ class Annotation(Fields):
     guidelines_version = serializers.IntegerField(source="guidelines.number")
     active_seconds = serializers.FloatField(allow_null=True)
     created_at = serializers.DateTimeField()
+    verdict = Known(
+        Verdict.values, allow_blank=True, help_text="Of the newest review; empty before one, and on older versions."
+    )
 
     @extend_schema_field(ShownAs(many=True))
     def get_candidates(self, annotation: models.Annotation) -> list[dict[str, Any]]:
