@@ -12,6 +12,9 @@ from labeling.selectors import slots as slot_reads
 from labeling.selectors.prompts import Answer, readable
 from labeling.selectors.slots import ShownCandidate
 
+# Questions whose answers are texts as long as a response.
+_TEXTS = ("write", "edit")
+
 
 def waiting(queue: Queue) -> QuerySet[Annotation]:
     """The answers of a queue that nobody has judged: of each seat the newest."""
@@ -127,6 +130,11 @@ class Subject:
     candidates: list[ShownCandidate]
     answers: list[Answer]
     reviews: list[Review]
+
+    @property
+    def is_read_at_length(self) -> bool:
+        """Whether the answers are texts themselves, and not what somebody says about the responses."""
+        return not self.candidates or any(answer.type in _TEXTS for answer in self.answers)
 
     @property
     def in_force(self) -> Review | None:

@@ -32,6 +32,7 @@ from labeling.services import (
     people,
     projects,
     queues,
+    reviews,
     skips,
     slots,
     tasks,
@@ -122,6 +123,11 @@ def _wrong_hours(page: Page) -> None:
     page.locator(".errorlist").first.wait_for()
 
 
+def _reject_without_a_reason(page: Page) -> None:
+    page.get_by_role("button", name="Reject").click()
+    page.get_by_role("alert").wait_for()
+
+
 def _look(page: Page) -> None:
     page.get_by_role("button", name="Show what it would hold").click()
     page.get_by_role("heading", name="What it would hold now").wait_for()
@@ -199,6 +205,12 @@ STOPS = [
     Stop("queue-skips", MANAGER),
     Stop("queue-skips", MANAGER, "for one reason", query="?reason=other"),
     Stop("queue-skips", MANAGER, "when there are none", at={"queue_id": "shared"}),
+    Stop("queue-review", REVIEWER),
+    Stop("queue-review", REVIEWER, "with mistakes", _reject_without_a_reason, also=("422",)),
+    Stop("queue-review", REVIEWER, "of what has a verdict", query="?annotation={reviewed}", at={"queue_id": "write"}),
+    Stop("queue-review", MANAGER, "when nothing waits", at={"queue_id": "shared"}),
+    Stop("queue-reviews", REVIEWER, at={"queue_id": "write"}),
+    Stop("queue-reviews", MANAGER, "when there are none", at={"queue_id": "shared"}),
     Stop("queue-form", MANAGER),
     Stop("webhooks", MANAGER),
     Stop("webhooks", MANAGER, "with mistakes", _save_nothing, also=("422",)),
@@ -296,7 +308,8 @@ def build() -> World:
     _type(queues_by_form["demonstrations"], ann)
     done = slots.take_next(queues_by_form["write"], by=ann)
     assert done is not None
-    make.answered(done, ann, {"write": {"text": "As it was."}})
+    reviewed = make.answered(done, ann, {"write": {"text": "As it was."}})
+    reviews.judge(reviewed, verdict="rejected", reason="It names no source.\n" + "Like the last one, " * 9, by=rita)
     corrected = {f"done-{form}": _answer(queues_by_form[form], ann, CORRECTED[form]) for form in CORRECTED}
     corrected["done-finished"] = _answer(finished, ann, {"ranking": CORRECTED["instructgpt-ranking"]["ranking"]})
     queues.change(finished, state="closed", by=mira)
@@ -334,7 +347,7 @@ def build() -> World:
     record = PromptImport.objects.get(project=project, filename="more.jsonl")
     waiting = imports.send(new, io.BytesIO(b'{"prompt": "?"}'), source="jsonl", filename="later.jsonl", by=mira)
     places = _places(project, rank, {name: queue.pk for name, queue in queues_by_form.items()})
-    places |= {"shared": shared.pk, "task_id": handed, **corrected}
+    places |= {"reviewed": reviewed.pk, "shared": shared.pk, "task_id": handed, **corrected}
     places |= {"uidb64": uidb64, "token": token, "old_token": "c0-ffee", "new_slug": new.slug, "finished": finished.pk}
     places |= {
         "slot_id": done.pk,

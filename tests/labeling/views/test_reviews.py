@@ -1,7 +1,5 @@
 """The pages on which answers are reviewed, and where annotators read what was said of theirs."""
 
-from __future__ import annotations
-
 from html import unescape
 from typing import Any
 
