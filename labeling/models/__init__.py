@@ -32,6 +32,7 @@ from labeling.models.queues import (
     Task,
     TaskState,
 )
+from labeling.models.reviews import Review, ReviewHold, Verdict
 from labeling.models.webhooks import Delivery, DeliveryState, EventType, Webhook, WebhookState
 
 __all__ = [
@@ -67,6 +68,8 @@ __all__ = [
     "QueuePerson",
     "QueueState",
     "RejectedLine",
+    "Review",
+    "ReviewHold",
     "Role",
     "SkipReason",
     "Slot",
@@ -75,6 +78,7 @@ __all__ = [
     "Task",
     "TaskState",
     "User",
+    "Verdict",
     "Webhook",
     "WebhookState",
     "Work",

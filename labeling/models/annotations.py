@@ -8,6 +8,8 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
+from labeling.models.reviews import Verdict
+
 
 class Annotation(models.Model):
     """Submitted answers to every question of a form. A correction is a new version, never an edit."""
@@ -24,6 +26,9 @@ class Annotation(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # Taken back by its annotator within the first moments: kept as a record, but it is no answer any more.
     undone_at = models.DateTimeField(null=True, blank=True)
+    # What the newest review says of the newest version; empty on older ones. Kept by labeling.services.reviews for
+    # lists and counts: what was said when is in the reviews themselves.
+    verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True, default="", db_default="")
 
     class Meta:
         constraints: ClassVar = [
@@ -33,6 +38,17 @@ class Annotation(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["queue", "id"], name="annotation_by_queue"),
             models.Index(fields=["annotator", "queue", "id"], name="annotation_by_annotator"),
+            models.Index(
+                fields=["queue", "id"],
+                condition=models.Q(verdict="", undone_at__isnull=True),
+                name="annotation_to_review",
+            ),
+            models.Index(
+                fields=["queue", "verdict", "id"],
+                include=["annotator"],
+                condition=~models.Q(verdict="") & models.Q(undone_at__isnull=True),
+                name="annotation_reviewed",
+            ),
             # They come in the order of their times, so a page of the table says which it holds.
             BrinIndex(fields=["created_at"], autosummarize=True, name="annotation_by_time"),
         ]

@@ -281,6 +281,8 @@ def revise(
         guidelines=guidelines,
         active_seconds=clean_seconds(active_seconds),
     )
+    # Nobody has reviewed the new version yet, and lists of what was reviewed are of the newest.
+    Annotation.objects.filter(pk=before.pk).exclude(verdict="").update(verdict="")
     projects.meet_guidelines(slot.queue.project, guidelines.number, by=by)
     events.record("annotation.revised", annotation, by=by, project=slot.queue.project, slot=slot.pk, before=version)
     return annotation, True

@@ -13,8 +13,8 @@ from labeling.models import Membership, Queue, QueueState, Slot, SlotState, Task
 from labeling.services import claims, events, locks, seats, slots
 
 
-def _locked(task: Task) -> Task:
-    """The task as it stands, locked with all its seats."""
+def lock(task: Task) -> Task:
+    """The task as it stands, locked with all its seats until the transaction ends."""
     seats.hold([task.pk])
     return Task.objects.select_for_update(of=("self",), no_key=True).select_related("queue__project").get(pk=task.pk)
 
@@ -25,7 +25,7 @@ def retire(task: Task, *, by: User | None, reason: str = "") -> Task:
 
     A task that is retired already stays so. `by` is None where a rule did it.
     """
-    task = _locked(task)
+    task = lock(task)
     if task.state == TaskState.RETIRED:
         return task
     drafts = slots.close_seats(list(Slot.objects.filter(task=task, state=SlotState.OPEN).values_list("pk", flat=True)))
@@ -41,7 +41,7 @@ def reopen(task: Task, *, by: User | None) -> Task:
 
     `by` is None where a rule did it.
     """
-    task = _locked(task)
+    task = lock(task)
     if task.state == TaskState.OPEN:
         raise Conflict("This task is open.")
     # The overlap of the queue may have been raised meanwhile; or lowered, and then there are more answers than that.
@@ -57,12 +57,26 @@ def reopen(task: Task, *, by: User | None) -> Task:
 
 
 @transaction.atomic
+def ask_for_another(task: Task, *, by: User) -> Task:
+    """Asks for one answer more than a task has or waits for. One that is retired asks for nothing and stays so."""
+    task = lock(task)
+    if task.state == TaskState.RETIRED:
+        return task
+    task.overlap = max(task.overlap, Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()) + 1
+    task.save(update_fields=["overlap"])
+    seats.add_seats([task.pk])
+    task.refresh_from_db()
+    events.record("task.extended", task, by=by, project=task.queue.project, overlap=task.overlap)
+    return task
+
+
+@transaction.atomic
 def hand(task: Task, *, to: User, by: User) -> Slot:
     """Hands a free seat of a task to somebody: they get it as their next one, and nobody else gets it meanwhile.
 
     Raises Invalid for somebody who is not in the project or has met the task, Conflict where no seat is free.
     """
-    task = _locked(task)
+    task = lock(task)
     if not Membership.objects.filter(project=task.queue.project_id, user=to).exists():
         raise Invalid("They are not in the project.", errors=[Fault("to", "Add them as a member first.")])
     if Slot.objects.filter(task=task, annotator=to).exists():

@@ -1,0 +1,151 @@
+"""What was reviewed and what waits for it, and answers as a reviewer reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+
+from labeling.models import Annotation, Prompt, Queue, Review, SlotState, User, Verdict
+from labeling.selectors import counts as kept_counts
+from labeling.selectors import slots as slot_reads
+from labeling.selectors.prompts import Answer, readable
+from labeling.selectors.slots import ShownCandidate
+
+
+def waiting(queue: Queue) -> QuerySet[Annotation]:
+    """The answers of a queue that nobody has judged: of each seat the newest."""
+    newer = Annotation.objects.filter(slot=OuterRef("slot"), version__gt=OuterRef("version"), undone_at__isnull=True)
+    return Annotation.objects.filter(queue=queue, verdict="", undone_at__isnull=True).exclude(Exists(newer))
+
+
+def newest(annotation: Annotation) -> Review | None:
+    """The verdict in force."""
+    return Review.objects.filter(annotation=annotation).select_related("reviewer").order_by("-pk").first()
+
+
+def of(annotation: Annotation) -> list[Review]:
+    """Every verdict on the answers of a seat, the newest first, with those on earlier versions."""
+    found = Review.objects.filter(annotation__slot=annotation.slot_id).select_related("reviewer", "annotation")
+    return list(found.order_by("-pk"))
+
+
+@dataclass(frozen=True)
+class Reviewed:
+    """How many answers of a queue are accepted, rejected, and not reviewed: the newest of each seat."""
+
+    accepted: int
+    rejected: int
+    waiting: int
+
+    @property
+    def reviewed(self) -> int:
+        """How many have a verdict."""
+        return self.accepted + self.rejected
+
+    @property
+    def all(self) -> int:
+        """How many there are."""
+        return self.reviewed + self.waiting
+
+
+def how_far(queue: Queue) -> Reviewed:
+    """How much of a queue is reviewed."""
+    found = _reviewed(queue).values_list("verdict").annotate(number=Count("pk"))
+    by_verdict = dict(found)
+    accepted, rejected = by_verdict.get(Verdict.ACCEPTED, 0), by_verdict.get(Verdict.REJECTED, 0)
+    submitted = kept_counts.of_queues([queue.pk])[queue.pk][f"slot.{SlotState.SUBMITTED}"]
+    return Reviewed(accepted, rejected, max(0, submitted - accepted - rejected))
+
+
+def _reviewed(queue: Queue) -> QuerySet[Annotation]:
+    # In the words of the index that has them.
+    return Annotation.objects.filter(~Q(verdict=""), queue=queue, undone_at__isnull=True).order_by()
+
+
+@dataclass(frozen=True)
+class PersonReviewed:
+    """How somebody's answers fared."""
+
+    person: User
+    accepted: int
+    rejected: int
+
+    @property
+    def reviewed(self) -> int:
+        """How many of theirs have a verdict."""
+        return self.accepted + self.rejected
+
+    @property
+    def accepted_percent(self) -> int:
+        """The share of them that was accepted."""
+        return round(100 * self.accepted / self.reviewed)
+
+
+def people(queue: Queue) -> list[PersonReviewed]:
+    """How the answers of each annotator of a queue fared, who has the most rejected in front."""
+    rows = list(
+        _reviewed(queue)
+        .values_list("annotator")
+        .annotate(
+            accepted=Count("pk", filter=Q(verdict=Verdict.ACCEPTED)),
+            rejected=Count("pk", filter=Q(verdict=Verdict.REJECTED)),
+        )
+    )
+    users = User.objects.in_bulk([pk for pk, _, _ in rows])
+    found = [PersonReviewed(users[pk], accepted, rejected) for pk, accepted, rejected in rows]
+    return sorted(found, key=lambda one: (-one.rejected, -one.accepted, one.person.pk))
+
+
+def judged(queue: Queue, verdict: str, annotator: User | None = None) -> QuerySet[Annotation]:
+    """The answers of a queue with a verdict in force, with their prompts, annotators and reviews, the newest first."""
+    found = _reviewed(queue).filter(verdict=verdict)
+    if annotator is not None:
+        found = found.filter(annotator=annotator)
+    return with_reviews(found.select_related("annotator", "slot__task__prompt"))
+
+
+def with_reviews(annotations: QuerySet[Annotation]) -> QuerySet[Annotation]:
+    """The annotations with their reviews at hand, the newest first."""
+    reviews = Review.objects.select_related("reviewer").order_by("-pk")
+    return annotations.prefetch_related(Prefetch("reviews", reviews))
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Answers with what they are about, as their annotator saw it: the candidates in the order of that seat, by letters
+    and without their models. Whose they are is for whoever has judged.
+    """
+
+    annotation: Annotation
+    prompt: Prompt
+    candidates: list[ShownCandidate]
+    answers: list[Answer]
+    reviews: list[Review]
+
+
+def subject(annotation: Annotation) -> Subject:
+    """What a reviewer reads of some answers."""
+    annotation = Annotation.objects.select_related(
+        "slot__task__prompt", "form", "guidelines", "queue__project", "annotator"
+    ).get(pk=annotation.pk)
+    candidates = slot_reads.candidates(annotation.slot)
+    return Subject(
+        annotation=annotation,
+        prompt=annotation.slot.task.prompt,
+        candidates=candidates,
+        answers=readable(
+            annotation,
+            {one.key: f"Response {one.letter}" for one in candidates},
+            {one.key: one.text for one in candidates},
+        ),
+        reviews=of(annotation),
+    )
+
+
+def last_of(annotations: Iterable[Annotation]) -> dict[int, Review]:
+    """The verdicts in force on annotations that have one, by their ids."""
+    ids = [annotation.pk for annotation in annotations if annotation.verdict]
+    found = Review.objects.filter(annotation__in=ids).select_related("reviewer").order_by("pk")
+    return {review.annotation_id: review for review in found}
