@@ -21,8 +21,8 @@ _BEST = ("responses", "consensus", *_OF_RATERS)
 _PAIRS = ("pairs", "edits", "consensus", "max_pairs", "min_strength", *_OF_RATERS)
 _KTO = ("kto_good", "kto_bad", "ratings", "attributes", *_OF_RATERS)
 
-# By format, but for those of the order, of responses and of cleaning, which decide them all: a format that is `like`
-# another one has those of that one.
+# By format, but for those of reviews, of the order, of responses and of cleaning, which decide them all: a format that
+# is `like` another one has those of that one.
 POLICIES: dict[str, tuple[str, ...]] = {
     "sft": (*_BEST, "style"),
     "prompt-completion": (*_BEST, "style"),
@@ -50,7 +50,7 @@ def policies_of(name: str, like: str = "") -> tuple[str, ...]:
     if name == "raw":
         return _OF_ORDER
     own = POLICIES.get(name) or tuple(policy for policy in POLICIES.get(like, ()) if policy != "style")
-    return (*own, *_OF_ORDER, *_OF_RESPONSES, *(() if name in VERBATIM else _CLEANING))
+    return (*own, "reviewed", *_OF_ORDER, *_OF_RESPONSES, *(() if name in VERBATIM else _CLEANING))
 
 
 def in_force(choice: Choice) -> list[dict[str, str]]:

@@ -6,7 +6,7 @@ server-side cursor along the index of (project, id); what belongs to them is fet
 
 An annotation that was taken back (`undone_at`) is no answer: no statement here sees it. What somebody said who has
 withdrawn from the project is counted and given to nobody. A release reads as of a moment (`Scope.cutoff`): it sees what
-was submitted by then and not taken back by then, whatever has happened since.
+was submitted by then and not taken back by then, and what reviews said by then, whatever has happened since.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version
        ),
        a.answers, a.form_id, a.guidelines_id, s.candidate_order,
        COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
-       to_char(a.created_at AT TIME ZONE 'UTC', {_UTC}), a.active_seconds
+       to_char(a.created_at AT TIME ZONE 'UTC', {_UTC}), a.active_seconds, {{verdict}}
 FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
@@ -79,6 +79,18 @@ WHERE t.prompt_id = ANY(%(prompts)s::bigint[]) AND {STANDS}
   AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
 ORDER BY t.prompt_id, a.id
 """  # noqa: S608  only constants are put in
+# What a review says of an annotation: as of the cutoff, so not what the annotation itself keeps of it.
+_VERDICT = """COALESCE((
+           SELECT r.verdict FROM labeling_review r
+           WHERE r.annotation_id = a.id AND r.created_at <= %(cutoff)s::timestamptz ORDER BY r.id DESC LIMIT 1
+       ), '')"""
+_NO_VERDICT = "''"
+_ANY_REVIEW = """
+SELECT EXISTS (
+    SELECT 1 FROM labeling_review r
+    WHERE r.queue_id = ANY(%(queues)s::bigint[]) AND r.created_at <= %(cutoff)s::timestamptz
+)
+"""
 _CANDIDATES = """
 SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator, {provenance}
 FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s::bigint[])
@@ -294,7 +306,8 @@ class Book:
                 self.newest[self.queues[queue]] = self.forms[pk]
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
-        self.annotations = scope.statement(_ANNOTATIONS)
+        verdict = _VERDICT if self._has_reviews() else _NO_VERDICT
+        self.annotations = scope.statement(_ANNOTATIONS.replace("{verdict}", verdict))
         self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id, scope.release))
         self.people: dict[str, int] = {}
         self.withdrawn = {row[0] for row in own.execute(_WITHDRAWN, scope.parameters)}
@@ -304,6 +317,11 @@ class Book:
 
     def _table(self, statement: str) -> dict[int, Any]:
         return dict(self.own.execute(statement, [self.scope.project_id]).fetchall())
+
+    def _has_reviews(self) -> bool:
+        """Whether anything in the project was reviewed by the cutoff: whoever reviews nothing waits for nothing."""
+        found = self.own.execute(_ANY_REVIEW, self.scope.parameters | {"queues": sql_list(self.queues)}).fetchone()
+        return bool(found and found[0])
 
     def grouped(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
         """The same prompts, with their groups where the scope asks for them."""
@@ -342,12 +360,12 @@ class Book:
             )
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:
-        _, pk, slot, task, queue, person, version, latest, answers, form, guide, order, leased, at, seconds = row
+        _, pk, slot, task, queue, person, version, latest, answers, form, guide, order, leased, at, seconds, said = row
         name = self.name(person)
         self.people[name] = person
         return Annotation(
             pk, slot, task, self.queues[queue], name, version, latest, _read(answers), self.forms[form],
-            self.guidelines[guide], dict(zip(KEYS[: len(order)], order, strict=True)), leased, at, seconds,
+            self.guidelines[guide], dict(zip(KEYS[: len(order)], order, strict=True)), leased, at, seconds, said,
         )  # fmt: skip
 
     def _candidates(self, ids: Sequence[int]) -> dict[int, Candidate]:

@@ -27,18 +27,19 @@ class Held:
         self.annotations: dict[int, Annotation] = {}
         self.candidates: set[int] = set()
 
-    def add(self, rows: Iterable[Row], policies: Policies) -> None:
-        """Some of its rows, of one format."""
+    def add(self, rows: Iterable[Row], policies: Policies, seen: Example | None = None) -> None:
+        """Some of its rows, of one format. `seen` is what that was given of the example, None for all of it."""
+        seen = seen or self.example
         for row in rows:
             self.rows += 1
             known = known_of(row)
             if "annotation_id" in row:
                 self._keep([int(row["annotation_id"])], [int(shown["candidate_id"]) for shown in row["candidates"]])
             elif known is None:
-                current = self.example.current
+                current = seen.current
                 self._keep((one.id for one in current), (pk for one in current for pk in one.shown.values()))
             else:
-                self._keep(_made_of(known, row, self.example, policies), _candidates(known))
+                self._keep(_made_of(known, row, seen, policies), _candidates(known))
 
     def _keep(self, annotations: Iterable[int], candidates: Iterable[int]) -> None:
         wanted = set(annotations) - self.annotations.keys()

@@ -75,6 +75,14 @@ class Ratings(StrEnum):
     MEAN = "mean"
 
 
+class Reviewed(StrEnum):
+    """Which answers become rows by what a reviewer said of them."""
+
+    ANY = "any"
+    NOT_REJECTED = "not_rejected"
+    ACCEPTED = "accepted"
+
+
 class Dedupe(StrEnum):
     """Whether a row whose texts the file has already is left out."""
 
@@ -133,6 +141,7 @@ class Policies:
     kto_bad: float | None = None
     min_raters: int | None = None
     min_agreement: float | None = None
+    reviewed: Reviewed = Reviewed.NOT_REJECTED
     models: tuple[str, ...] = ()
     without_models: tuple[str, ...] = ()
     min_characters: int | None = None

@@ -60,7 +60,8 @@ class Annotation:
     """Submitted answers. `annotator` is a pseudonym; times are ISO 8601 in UTC with microseconds, or empty.
 
     `shown` says which candidate each key of the answers means, in the order in which they stood on the screen.
-    `latest` is false for a version that a later one corrects. One that was taken back is in no export.
+    `latest` is false for a version that a later one corrects. One that was taken back is in no export. `verdict` is
+    what the newest review of it says: `accepted`, `rejected`, or nothing.
     """
 
     id: int
@@ -77,6 +78,7 @@ class Annotation:
     leased_at: str = ""
     submitted_at: str = ""
     active_seconds: float | None = None
+    verdict: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,6 +22,7 @@ from labeling.exports.policies import (
     Policies,
     Ratings,
     Responses,
+    Reviewed,
     Split,
     SplitBy,
     Style,
@@ -217,6 +218,18 @@ SETTINGS: tuple[Setting, ...] = (
         "Least agreement",
         "The share of raters who must say the same of a pair, a label or a best response; how near ratings must lie.",
         Share(),
+    ),
+    Setting(
+        "reviewed",
+        Group.ANSWERS,
+        "By review",
+        "Which answers by what a reviewer said of them. Of corrected answers the newest version that fits counts.",
+        OneOf(Reviewed),
+        {
+            Reviewed.NOT_REJECTED: "All but rejected ones",
+            Reviewed.ACCEPTED: "Accepted ones only",
+            Reviewed.ANY: "All, whatever a reviewer said",
+        },
     ),
     Setting(
         "annotators",

@@ -24,8 +24,9 @@ from labeling.exports.held import Held
 from labeling.exports.index import IndexWriter
 from labeling.exports.plans import Plan
 from labeling.exports.records import Example, Row
+from labeling.exports.removed import Removed
 from labeling.exports.spreading import Spread
-from labeling.exports.stream import cleaning_of, encode, gives_rows, rows_of
+from labeling.exports.stream import cleaning_of, encode, gives_rows, rows_of, seen_by
 from labeling.exports.totals import Totals
 
 HASH_BYTES = 16  # of labeling.exports.cleaning.content_hash
@@ -174,7 +175,7 @@ class _Shard:
             rows = list(rows_of(choice, example, totals.removed, self._cleaning[name]))
             totals.escaped = self._cleaning[name].escaped
             if rows:
-                held.add(rows, choice.policies)
+                held.add(rows, choice.policies, seen_by(choice, example, Removed()))
                 totals.apart += is_apart
                 self._index_of(name).add(example.prompt.id, rows, leads=leads or self._shuffled)
                 self._sheet(choice, part).add(rows)

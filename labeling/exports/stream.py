@@ -17,6 +17,7 @@ from labeling.exports.cleaning import CLEANING, VERBATIM, Cleaning, Tools
 from labeling.exports.policies import Dedupe, Order, Policies, SplitBy
 from labeling.exports.records import Example, Row
 from labeling.exports.removed import RULES, Removed
+from labeling.exports.reviewed import reviewed
 from labeling.exports.scope import Scope
 from labeling.exports.splits import HELD_OUT, Splits, held_out_by
 from labeling.exports.spreading import apart
@@ -116,12 +117,18 @@ def about_files(choice: Choice, files: Iterable[tuple[str, int, int]], *, benchm
     return said + about_ignored(ignored + ["benchmark"] * benchmark)
 
 
+def seen_by(choice: Choice, example: Example, removed: Removed) -> Example:
+    """What the format of a choice sees of an example: without the answers that reviews leave out."""
+    return example if choice.format.every_answer else reviewed(example, choice.policies, removed)
+
+
 def rows_of(choice: Choice, example: Example, removed: Removed, cleaning: Cleaning) -> Iterable[Row]:
     """The rows of one prompt in the format of a choice. A prompt that nobody has answered is for some formats alone."""
     removed.add("withdrawn", example.withdrawn)
-    if not example.annotations and not choice.format.unanswered:
+    seen = seen_by(choice, example, removed)
+    if not seen.annotations and not choice.format.unanswered:
         return ()
-    return cleaning.clean(choice.format.rows(example, choice.policies, removed), example.prompt)
+    return cleaning.clean(choice.format.rows(seen, choice.policies, removed), example.prompt)
 
 
 def gives_rows(choice: Choice, tools: Tools, *, between: Callable[[], None] | None = None) -> leaders.Gives:

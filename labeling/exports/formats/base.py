@@ -30,6 +30,8 @@ class Format(Protocol):
     leads: tuple[str, ...] = ()
     # Whether rows tell how each candidate came to be: it is read for such a format alone.
     provenance: bool = False
+    # Whether it has every annotation, whatever a review says of it.
+    every_answer: bool = False
     # Whether prompts that nobody has answered have rows too.
     unanswered: bool = False
     # Whether rows of one prompt must not be neighbours, because the trainer pairs each row with the next.

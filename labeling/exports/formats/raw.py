@@ -41,6 +41,7 @@ class Raw(Format):
     name = "raw"
     title = "Every annotation with its provenance, for audits and analysis"
     provenance = True
+    every_answer = True
 
     def rows(self, example: Example, policies: Policies, removed: Removed) -> Iterator[Row]:
         prompt = example.prompt
@@ -54,6 +55,7 @@ class Raw(Format):
                 "annotation_id": str(annotation.id),
                 "version": annotation.version,
                 "latest": annotation.latest,
+                "verdict": annotation.verdict,
                 "annotator": annotation.annotator,
                 "project": example.project,
                 "queue": annotation.queue,

@@ -22,6 +22,7 @@ from labeling.exports.policies import (
     Policies,
     Ratings,
     Responses,
+    Reviewed,
     Style,
 )
 from labeling.exports.records import Annotation, Example
@@ -47,6 +48,7 @@ OTHERS: dict[str, tuple[Any, dict[str, Any]]] = {
     "kto_bad": (0.5, {}),
     "min_raters": (9, {"responses": Responses.BEST}),
     "min_agreement": (1.0, {"pairs": Pairs.ALL, "responses": Responses.BEST}),
+    "reviewed": (Reviewed.ACCEPTED, {}),
     "models": (("another",), {}),
     "without_models": (("m1",), {}),
     "min_characters": (10_000, {}),
@@ -116,6 +118,7 @@ def test_defaults_are_told_and_rules_that_are_off_are_not() -> None:
         "edits": "over_original",
         "style": "conversational",
         "consensus": "majority",
+        "reviewed": "not_rejected",
         "order": "imported",
         "dedupe": "none",
         "control_tokens": "warn",
@@ -125,6 +128,7 @@ def test_defaults_are_told_and_rules_that_are_off_are_not() -> None:
     assert told("raw", order=Order.SHUFFLED, seed=3) == {"order": "shuffled", "seed": "3"}
     assert told("oasst", min_agreement=0.5, min_strength=0.3)["min_strength"] == "0.3"
     assert told("sft", min_raters=2)["min_raters"] == "2"
+    assert {told(name, reviewed=Reviewed.ACCEPTED)["reviewed"] for name in FORMATS if name != "raw"} == {"accepted"}
     assert "style" not in told("openai-preference")
 
 
