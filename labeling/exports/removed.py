@@ -8,8 +8,8 @@ from collections.abc import Mapping
 # Each rule with what one count of it means.
 RULES: dict[str, str] = {
     "withdrawn": "annotations of people who have withdrawn from the project",
-    "rejected": "answers that a reviewer rejected",
-    "not_accepted": "answers that no reviewer has accepted",
+    "rejected": "answers whose newest version a reviewer rejected",
+    "not_accepted": "answers whose newest version no reviewer has accepted",
     "no_response": "prompts with no response of the kind that was asked for",
     "no_single_best": "prompts where no response is above all the others by a strict majority",
     "not_acceptable": "prompts whose best response lies below the line of acceptability, or is one of two bad ones",

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from operator import attrgetter
 
 from labeling.exports.policies import Policies, Reviewed
 from labeling.exports.records import Annotation, Example
@@ -12,26 +14,28 @@ from labeling.exports.removed import Removed
 def reviewed(example: Example, policies: Policies, removed: Removed) -> Example:
     """The example with the answers that the policy `reviewed` takes: what every format sees that does not show all.
 
-    Of a seat whose newest version does not fit, the newest one that does counts as the latest; but where the newest
-    was not chosen in the first place, no other one takes its place. What is left out is counted, unless a newer
-    version that fits has taken its place anyway.
+    Where the newest version of an answer does not fit, the last one that a reviewer accepted stands in its place: one
+    that nobody vouches for does not come back. Each answer whose newest version is left out is counted once. Where the
+    newest version was not chosen in the first place, the answer is in no row anyway, and stays as it is.
     """
     asked = policies.reviewed
     if all(_fits(one, asked) for one in example.annotations):
         return example
-    newest: dict[int, Annotation] = {}
+    seats: dict[int, list[Annotation]] = {}
     for one in example.annotations:
-        if _fits(one, asked) and (one.slot_id not in newest or newest[one.slot_id].version < one.version):
-            newest[one.slot_id] = one
-    whole = {one.slot_id for one in example.annotations if one.latest}
-    kept = []
-    for one in example.annotations:
-        best = newest.get(one.slot_id)
-        if _fits(one, asked):
-            kept.append(replace(one, latest=one is best and one.slot_id in whole))
-        elif best is None or best.version < one.version:
-            removed.add("rejected" if one.verdict == "rejected" else "not_accepted")
-    return replace(example, annotations=tuple(kept))
+        seats.setdefault(one.slot_id, []).append(one)
+    kept = [one for versions in seats.values() for one in _standing(versions, asked, removed)]
+    return replace(example, annotations=tuple(sorted(kept, key=attrgetter("id"))))
+
+
+def _standing(versions: Sequence[Annotation], asked: Reviewed, removed: Removed) -> Sequence[Annotation]:
+    """Of the versions of one answer the one that stands, if there is one."""
+    *older, newest = sorted(versions, key=attrgetter("version"))
+    if not newest.latest or _fits(newest, asked):
+        return versions
+    removed.add("rejected" if newest.verdict == "rejected" else "not_accepted")
+    accepted = [one for one in older if one.verdict == "accepted"]
+    return [replace(accepted[-1], latest=True)] if accepted else ()
 
 
 def _fits(annotation: Annotation, asked: Reviewed) -> bool:

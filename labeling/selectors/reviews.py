@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-<<<<<<< HEAD
-=======
-from collections.abc import Iterable
->>>>>>> exports-reviewed
 from dataclasses import dataclass
 
 from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
@@ -16,12 +12,9 @@ from labeling.selectors import slots as slot_reads
 from labeling.selectors.prompts import Answer, readable
 from labeling.selectors.slots import ShownCandidate
 
-<<<<<<< HEAD
 # Questions whose answers are texts as long as a response.
 _TEXTS = ("write", "edit")
 
-=======
->>>>>>> exports-reviewed
 
 def waiting(queue: Queue) -> QuerySet[Annotation]:
     """The answers of a queue that nobody has judged: of each seat the newest."""
@@ -87,14 +80,11 @@ class PersonReviewed:
         return self.accepted + self.rejected
 
     @property
-<<<<<<< HEAD
     def all(self) -> int:
         """The same: what waits is nobody's yet."""
         return self.reviewed
 
     @property
-=======
->>>>>>> exports-reviewed
     def accepted_percent(self) -> int:
         """The share of them that was accepted."""
         return round(100 * self.accepted / self.reviewed)
@@ -141,7 +131,6 @@ class Subject:
     answers: list[Answer]
     reviews: list[Review]
 
-<<<<<<< HEAD
     @property
     def is_read_at_length(self) -> bool:
         """Whether the answers are texts themselves, and not what somebody says about the responses."""
@@ -152,8 +141,6 @@ class Subject:
         """The verdict on these very answers, if there is one; others are on earlier versions of them."""
         return next((review for review in self.reviews if review.annotation_id == self.annotation.pk), None)
 
-=======
->>>>>>> exports-reviewed
 
 def subject(annotation: Annotation) -> Subject:
     """What a reviewer reads of some answers."""
@@ -172,13 +159,3 @@ def subject(annotation: Annotation) -> Subject:
         ),
         reviews=of(annotation),
     )
-<<<<<<< HEAD
-=======
-
-
-def last_of(annotations: Iterable[Annotation]) -> dict[int, Review]:
-    """The verdicts in force on annotations that have one, by their ids."""
-    ids = [annotation.pk for annotation in annotations if annotation.verdict]
-    found = Review.objects.filter(annotation__in=ids).select_related("reviewer").order_by("pk")
-    return {review.annotation_id: review for review in found}
->>>>>>> exports-reviewed

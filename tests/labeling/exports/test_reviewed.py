@@ -69,15 +69,17 @@ def seen(*said: Answer, asked: Reviewed = Reviewed.NOT_REJECTED) -> tuple[list[i
         # A correction that fits stands in the place of what it corrects.
         (["rejected", ""], "not_rejected", [2], {}),
         (["rejected", "accepted"], "accepted", [2], {}),
-        # An earlier version stands where the later ones do not fit: these are counted.
+        # An earlier version stands where it was accepted and the newest does not fit, which is counted.
         (["accepted", ""], "accepted", [1], {"not_accepted": 1}),
         (["accepted", ""], "not_rejected", [2], {}),
         (["accepted", "rejected"], "not_rejected", [1], {"rejected": 1}),
-        (["", "rejected"], "not_rejected", [1], {"rejected": 1}),
-        (["", "accepted", "rejected", ""], "accepted", [2], {"rejected": 1, "not_accepted": 1}),
-        # Where none fits, every version is counted.
-        (["rejected", "rejected"], "not_rejected", [], {"rejected": 2}),
-        (["rejected", ""], "accepted", [], {"rejected": 1, "not_accepted": 1}),
+        (["accepted", "accepted", "rejected"], "accepted", [2], {"rejected": 1}),
+        (["", "accepted", "rejected", ""], "accepted", [2], {"not_accepted": 1}),
+        # One that nobody vouches for does not come back.
+        (["", "rejected"], "not_rejected", [], {"rejected": 1}),
+        # An answer is counted once, whatever was said of its earlier versions.
+        (["rejected", "rejected"], "not_rejected", [], {"rejected": 1}),
+        (["rejected", ""], "accepted", [], {"not_accepted": 1}),
         (["accepted", "rejected"], "any", [2], {}),
     ],
 )
@@ -89,8 +91,8 @@ def test_the_newest_version_that_fits(
 
 def test_none_takes_the_place_of_a_version_that_was_not_chosen() -> None:
     """The newest was given under another form, say, that was not asked for."""
-    assert seen(*versions("accepted", "rejected", latest=False)) == ([], {"rejected": 1})
-    assert seen(*versions("accepted", "", latest=False), asked=Reviewed.ACCEPTED) == ([], {"not_accepted": 1})
+    assert seen(*versions("accepted", "rejected", latest=False)) == ([], {})
+    assert seen(*versions("accepted", "", latest=False), asked=Reviewed.ACCEPTED) == ([], {})
 
 
 def test_each_seat_is_looked_at_by_itself() -> None:
@@ -286,7 +288,7 @@ def test_rankings_and_ratings_that_were_rejected_are_nobodys(
     assert len(exported(project, format="kto")) == 2
     assert counted(project, format="kto", reviewed="accepted", queue="thumbs") == {"not_accepted": 1}
     judge(thumb, "rejected", rita)
-    with pytest.raises(stream.EmptyExport, match="2 answers that a reviewer rejected"):
+    with pytest.raises(stream.EmptyExport, match="2 answers whose newest version a reviewer rejected"):
         exported(project, format="kto")
     judge(thumb, "accepted", rita)
     assert len(exported(project, format="kto", reviewed="accepted")) == 2
@@ -340,7 +342,7 @@ def test_the_command_has_the_option(
     call_command("export", "haiku", "--format", "sft", "--reviewed", "accepted")
     printed = capsys.readouterr()
     assert [json.loads(line)["messages"][-1]["content"] for line in printed.out.splitlines()] == ["Good."]
-    assert "Left out: 1 answers that no reviewer has accepted." in printed.err
+    assert "Left out: 1 answers whose newest version no reviewer has accepted." in printed.err
 
 
 # --- Releases --------------------------------------------------------------------------------------------------------
@@ -420,4 +422,4 @@ def test_the_manifest_and_the_card_name_the_policy(project: Project, write: Queu
     assert (usual.counts["annotations"], chosen.counts["annotations"]) == (3, 1)
     card = files(chosen)["README.md"].decode()
     assert "reviewed accepted" in card
-    assert "answers that no reviewer has accepted" in card
+    assert "answers whose newest version no reviewer has accepted" in card
