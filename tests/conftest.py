@@ -38,6 +38,12 @@ def pytest_configure(config: pytest.Config) -> None:
     # Safe hashes take half a second each, by design; tests make hundreds of accounts.
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
+    from django.test import TransactionTestCase
+
+    from tests.emptying import empty_tables
+
+    TransactionTestCase._fixture_teardown = empty_tables  # type: ignore[attr-defined]
+
 
 def _name_everything(config: pytest.Config) -> None:
     # As Ctrl-C does: pytest ends the run, and what was started here with it.
