@@ -223,7 +223,8 @@ SETTINGS: tuple[Setting, ...] = (
         "reviewed",
         Group.ANSWERS,
         "By review",
-        "Which answers by what a reviewer said of them. Of corrected answers the newest version that fits counts.",
+        "Which answers by what a reviewer said of them. Where the newest version of an answer does not fit, the last "
+        "accepted one counts.",
         OneOf(Reviewed),
         {
             Reviewed.NOT_REJECTED: "All but rejected ones",

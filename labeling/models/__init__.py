@@ -32,10 +32,11 @@ from labeling.models.queues import (
     Task,
     TaskState,
 )
-from labeling.models.reviews import Review, ReviewHold, Verdict
+from labeling.models.reviews import REPLACED, Review, ReviewHold, Verdict
 from labeling.models.webhooks import Delivery, DeliveryState, EventType, Webhook, WebhookState
 
 __all__ = [
+    "REPLACED",
     "Annotation",
     "ApiToken",
     "BatchPriority",

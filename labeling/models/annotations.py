@@ -8,7 +8,7 @@ from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
-from labeling.models.reviews import Verdict
+from labeling.models.reviews import REPLACED, Verdict
 
 
 class Annotation(models.Model):
@@ -26,9 +26,15 @@ class Annotation(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
     # Taken back by its annotator within the first moments: kept as a record, but it is no answer any more.
     undone_at = models.DateTimeField(null=True, blank=True)
-    # What the newest review says of the newest version; empty on older ones. Kept by labeling.services.reviews for
-    # lists and counts: what was said when is in the reviews themselves.
-    verdict = models.CharField(max_length=10, choices=Verdict.choices, blank=True, default="", db_default="")
+    # Empty while it waits for a review, then what the newest one says, and REPLACED once a newer version corrects it.
+    # Kept by the services for lists and counts: what was said when is in the reviews themselves.
+    verdict = models.CharField(
+        max_length=10,
+        choices=[*Verdict.choices, (REPLACED, "Corrected since")],
+        blank=True,
+        default="",
+        db_default="",
+    )
 
     class Meta:
         constraints: ClassVar = [
@@ -38,15 +44,16 @@ class Annotation(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["queue", "id"], name="annotation_by_queue"),
             models.Index(fields=["annotator", "queue", "id"], name="annotation_by_annotator"),
+            # By their times, and not by their ids: PostgreSQL would go through the ids of all queues to save a sort.
             models.Index(
-                fields=["queue", "id"],
+                fields=["queue", "created_at", "id"],
+                include=["annotator"],
                 condition=models.Q(verdict="", undone_at__isnull=True),
                 name="annotation_to_review",
             ),
             models.Index(
                 fields=["queue", "verdict", "id"],
-                include=["annotator"],
-                condition=~models.Q(verdict="") & models.Q(undone_at__isnull=True),
+                condition=models.Q(verdict__in=Verdict.values, undone_at__isnull=True),
                 name="annotation_reviewed",
             ),
             # They come in the order of their times, so a page of the table says which it holds.

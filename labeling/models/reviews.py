@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import BrinIndex
 from django.db import models
 from django.utils import timezone
 
@@ -11,6 +12,10 @@ from django.utils import timezone
 class Verdict(models.TextChoices):
     ACCEPTED = "accepted", "Accepted"
     REJECTED = "rejected", "Rejected"
+
+
+# What stands on an annotation in the place of a verdict once a newer version corrects it.
+REPLACED = "replaced"
 
 
 class Review(models.Model):
@@ -24,6 +29,7 @@ class Review(models.Model):
     reviewer = models.ForeignKey("labeling.User", on_delete=models.PROTECT, related_name="reviews")
     verdict = models.CharField(max_length=10, choices=Verdict.choices)
     reason = models.TextField(blank=True, default="", help_text="What is wrong: for the annotator, and for the record.")
+    again = models.BooleanField(default=False, help_text="One answer more was asked for with it.")
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -35,6 +41,8 @@ class Review(models.Model):
         indexes: ClassVar = [
             models.Index(fields=["annotation", "-id"], name="review_by_annotation"),
             models.Index(fields=["queue", "id"], name="review_by_queue"),
+            # They come in the order of their times.
+            BrinIndex(fields=["created_at"], autosummarize=True, name="review_by_time"),
         ]
 
     def __str__(self) -> str:

@@ -17,8 +17,8 @@ from labeling.models import PersonCount, Project, ProjectCount, QueueCount, User
 def of_queues(queue_ids: Iterable[int]) -> dict[int, Counter[str]]:
     """The numbers of each queue, by what they count.
 
-    `slot.open` and the other states, `task.done` and the others, `skip.unclear` and the other reasons, and
-    `annotation.3` with the id of each version of the form.
+    `slot.open` and the other states, `task.done` and the others, `skip.unclear` and the other reasons, `annotation.3`
+    with the id of each version of the form, and `accepted.7` and `rejected.7` with the id of each annotator.
     """
     found: dict[int, Counter[str]] = {pk: Counter() for pk in queue_ids}
     rows = QueueCount.objects.filter(queue__in=found).order_by().values_list("queue_id", "what").annotate(sum=Sum("n"))
@@ -79,6 +79,8 @@ KEPT = [
     UNION ALL SELECT queue_id, 'task.' || state, 0, count(*) FROM labeling_task GROUP BY queue_id, state
     UNION ALL SELECT queue_id, 'annotation.' || form_id, 0, count(*) FROM labeling_annotation WHERE undone_at IS NULL
         GROUP BY queue_id, form_id
+    UNION ALL SELECT queue_id, verdict || '.' || annotator_id, 0, count(*) FROM labeling_annotation
+        WHERE undone_at IS NULL AND verdict IN ('accepted', 'rejected') GROUP BY queue_id, verdict, annotator_id
 """,
     ),
     Kept(

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from django.db.models import Count, Exists, OuterRef, Prefetch, Q, QuerySet
+from django.db.models import Prefetch, QuerySet
 
-from labeling.models import Annotation, Prompt, Queue, Review, SlotState, User, Verdict
+from labeling.models import Annotation, Prompt, Queue, Review, Slot, SlotState, User, Verdict
+from labeling.selectors import annotations as annotation_reads
 from labeling.selectors import counts as kept_counts
 from labeling.selectors import slots as slot_reads
 from labeling.selectors.prompts import Answer, readable
@@ -18,13 +21,17 @@ _TEXTS = ("write", "edit")
 
 def waiting(queue: Queue) -> QuerySet[Annotation]:
     """The answers of a queue that nobody has judged: of each seat the newest."""
-    newer = Annotation.objects.filter(slot=OuterRef("slot"), version__gt=OuterRef("version"), undone_at__isnull=True)
-    return Annotation.objects.filter(queue=queue, verdict="", undone_at__isnull=True).exclude(Exists(newer))
+    return Annotation.objects.filter(queue=queue, verdict="", undone_at__isnull=True)
 
 
 def newest(annotation: Annotation) -> Review | None:
     """The verdict in force."""
     return Review.objects.filter(annotation=annotation).select_related("reviewer").order_by("-pk").first()
+
+
+def last(slot: Slot) -> Review | None:
+    """The last verdict on the answers of a seat, whichever version it is on, for whoever gave them."""
+    return Review.objects.filter(annotation__slot=slot).select_related("annotation").order_by("-pk").first()
 
 
 def of(annotation: Annotation) -> list[Review]:
@@ -54,16 +61,16 @@ class Reviewed:
 
 def how_far(queue: Queue) -> Reviewed:
     """How much of a queue is reviewed."""
-    found = _reviewed(queue).values_list("verdict").annotate(number=Count("pk"))
-    by_verdict = dict(found)
-    accepted, rejected = by_verdict.get(Verdict.ACCEPTED, 0), by_verdict.get(Verdict.REJECTED, 0)
-    submitted = kept_counts.of_queues([queue.pk])[queue.pk][f"slot.{SlotState.SUBMITTED}"]
-    return Reviewed(accepted, rejected, max(0, submitted - accepted - rejected))
+    kept = kept_counts.of_queues([queue.pk])[queue.pk]
+    found = _by_verdict(kept)
+    accepted, rejected = (sum(number for verdict, _, number in found if verdict == one) for one in Verdict.values)
+    return Reviewed(accepted, rejected, max(0, kept[f"slot.{SlotState.SUBMITTED}"] - accepted - rejected))
 
 
-def _reviewed(queue: Queue) -> QuerySet[Annotation]:
-    # In the words of the index that has them.
-    return Annotation.objects.filter(~Q(verdict=""), queue=queue, undone_at__isnull=True).order_by()
+def _by_verdict(kept: Mapping[str, int]) -> list[tuple[str, int, int]]:
+    """Of the kept numbers of a queue those of verdicts: which, whose answers they are on, and how many."""
+    split = ((*what.partition("."), number) for what, number in kept.items())
+    return [(verdict, int(person), number) for verdict, _, person, number in split if verdict in Verdict.values]
 
 
 @dataclass(frozen=True)
@@ -92,22 +99,19 @@ class PersonReviewed:
 
 def people(queue: Queue) -> list[PersonReviewed]:
     """How the answers of each annotator of a queue fared, who has the most rejected in front."""
-    rows = list(
-        _reviewed(queue)
-        .values_list("annotator")
-        .annotate(
-            accepted=Count("pk", filter=Q(verdict=Verdict.ACCEPTED)),
-            rejected=Count("pk", filter=Q(verdict=Verdict.REJECTED)),
-        )
-    )
-    users = User.objects.in_bulk([pk for pk, _, _ in rows])
-    found = [PersonReviewed(users[pk], accepted, rejected) for pk, accepted, rejected in rows]
-    return sorted(found, key=lambda one: (-one.rejected, -one.accepted, one.person.pk))
+    numbers: dict[int, Counter[str]] = defaultdict(Counter)
+    for verdict, person, number in _by_verdict(kept_counts.of_queues([queue.pk])[queue.pk]):
+        numbers[person][verdict] += number
+    users = User.objects.in_bulk(pk for pk, found in numbers.items() if found.total())
+    rows = [
+        PersonReviewed(user, numbers[pk][Verdict.ACCEPTED], numbers[pk][Verdict.REJECTED]) for pk, user in users.items()
+    ]
+    return sorted(rows, key=lambda one: (-one.rejected, -one.accepted, one.person.pk))
 
 
 def judged(queue: Queue, verdict: str, annotator: User | None = None) -> QuerySet[Annotation]:
     """The answers of a queue with a verdict in force, with their prompts, annotators and reviews, the newest first."""
-    found = _reviewed(queue).filter(verdict=verdict)
+    found = Annotation.objects.filter(queue=queue, verdict=verdict, undone_at__isnull=True)
     if annotator is not None:
         found = found.filter(annotator=annotator)
     return with_reviews(found.select_related("annotator", "slot__task__prompt"))
@@ -135,6 +139,16 @@ class Subject:
     def is_read_at_length(self) -> bool:
         """Whether the answers are texts themselves, and not what somebody says about the responses."""
         return not self.candidates or any(answer.type in _TEXTS for answer in self.answers)
+
+    @property
+    def newest(self) -> Annotation | None:
+        """The answers that stand in the place of these: themselves, or None where they were taken back."""
+        return annotation_reads.current(self.annotation.slot)
+
+    @property
+    def asked_again(self) -> bool:
+        """Whether one answer more was asked for in their place."""
+        return any(review.again for review in self.reviews if review.annotation_id == self.annotation.pk)
 
     @property
     def in_force(self) -> Review | None:

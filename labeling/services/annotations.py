@@ -14,7 +14,7 @@ from psycopg.types.json import Jsonb
 
 from labeling import questions
 from labeling.errors import Conflict, Fault, Invalid, InvalidAnswers, StaleDraft
-from labeling.models import Annotation, Draft, QueueState, Slot, SlotState, Task, TaskState, User
+from labeling.models import REPLACED, Annotation, Draft, QueueState, Slot, SlotState, Task, TaskState, User
 from labeling.prepared import Statement
 from labeling.selectors import annotations as reads
 from labeling.selectors import slots as slot_reads
@@ -281,8 +281,7 @@ def revise(
         guidelines=guidelines,
         active_seconds=clean_seconds(active_seconds),
     )
-    # Nobody has reviewed the new version yet, and lists of what was reviewed are of the newest.
-    Annotation.objects.filter(pk=before.pk).exclude(verdict="").update(verdict="")
+    Annotation.objects.filter(pk=before.pk).update(verdict=REPLACED)  # the new version is what waits for a review
     projects.meet_guidelines(slot.queue.project, guidelines.number, by=by)
     events.record("annotation.revised", annotation, by=by, project=slot.queue.project, slot=slot.pk, before=version)
     return annotation, True

@@ -15,9 +15,10 @@ from labeling.prepared import Statement
 
 # PostgreSQL's advisory locks have one space for the whole database: 7401 and 7403 are here, 7402 adds up kept counts
 # (migration 0004), 7404 is for work in the background (labeling.services.background), 7405 for a release's files
-# (labeling.exports). Locks by one number instead of two have another space, which is for turns alone.
+# (labeling.exports), 7406 is here again. Locks by one number instead of two have another space, for turns alone.
 _NAMESPACE = 7401
 _FOLLOWING = 7403
+_REVIEWING = 7406
 # The number of a person's turn in a queue, of the parameters `annotator` and `queue`.
 TURN = "hashint8extended(%(annotator)s, %(queue)s)"
 _TURN = Statement(f"SELECT pg_advisory_xact_lock({TURN})")
@@ -54,3 +55,9 @@ def take_turn(queue_id: int, annotator_id: int) -> None:
     Call it before any look at what the person holds.
     """
     _TURN.run(queue=queue_id, annotator=annotator_id)
+
+
+def take_turn_to_review(queue_id: int) -> None:
+    """For whoever looks for answers to review: one at a time in a queue, so that each sees what the others have."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [_REVIEWING, queue_id])

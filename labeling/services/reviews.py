@@ -2,35 +2,34 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db import connection, transaction
 from django.utils import timezone
 
 from labeling.errors import Conflict, Fault, Invalid
-from labeling.models import Annotation, Queue, Review, ReviewHold, Task, User, Verdict
+from labeling.models import Annotation, Queue, Review, ReviewHold, Slot, User, Verdict
+from labeling.selectors import annotations as annotation_reads
 from labeling.selectors import reviews as reads
-from labeling.services import events, tasks
+from labeling.services import events, locks, seats, tasks
 from labeling.text import unfit_text
 
 # How long answers stay before the reviewer who reads them, from when they were last opened.
 HOLD = timedelta(minutes=15)
 LONGEST_REASON = 4000
 
-# The oldest answers of a queue that nobody has judged or has before them, after some others. They are the newest of
-# their seat, and somebody else's. Two who ask at once get two, for the row is locked until its hold is written.
+# The oldest answers of a queue that nobody has judged or has before them, behind some others, and somebody else's.
+# `OFFSET 0` keeps the look at holds a probe for each row.
 _NEXT = """
 SELECT a.id FROM labeling_annotation a
-WHERE a.queue_id = %(queue)s AND a.verdict = '' AND a.undone_at IS NULL AND a.id > %(after)s
-  AND a.annotator_id <> %(reviewer)s
-  AND NOT EXISTS (SELECT 1 FROM labeling_annotation n
-                  WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL)
+WHERE a.queue_id = %(queue)s AND a.verdict = '' AND a.undone_at IS NULL
+  AND (a.created_at, a.id) > (%(at)s::timestamptz, %(after)s) AND a.annotator_id <> %(reviewer)s
   AND NOT EXISTS (SELECT 1 FROM labeling_reviewhold h
-                  WHERE h.annotation_id = a.id AND h.until > %(now)s AND h.reviewer_id <> %(reviewer)s)
-ORDER BY a.id LIMIT 1
-FOR NO KEY UPDATE OF a SKIP LOCKED
+                  WHERE h.annotation_id = a.id AND h.until > %(now)s AND h.reviewer_id <> %(reviewer)s OFFSET 0)
+ORDER BY a.created_at, a.id LIMIT 1
 """
+_BEGINNING = datetime.min.replace(tzinfo=UTC)
 
 
 @transaction.atomic
@@ -41,20 +40,12 @@ def take_next(queue: Queue, *, by: User, after: int | None = None) -> Annotation
     ones behind it, and the first ones where none are: what is passed over comes up again, for anybody.
     It leaves no Event: nothing is done by looking.
     """
-    _lock_reviewer(queue, by)
+    locks.take_turn_to_review(queue.pk)
     if after is None and (held := _held(queue, by)) is not None:
         return _hold(held, by)
-    found = _first(queue, by, after=after or 0)
-    if found is None and after:
-        found = _first(queue, by, after=0)
+    found = _first(queue, by, behind=Annotation.objects.filter(pk=after or 0, queue=queue).first())
     ReviewHold.objects.filter(queue=queue, reviewer=by).delete()
     return None if found is None else _hold(found, by)
-
-
-def _lock_reviewer(queue: Queue, by: User) -> None:
-    """One at a time for each person, who may have two tabs: each queue has one hold of theirs."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"review {queue.pk} {by.pk}"])
 
 
 def _held(queue: Queue, by: User) -> int | None:
@@ -63,11 +54,15 @@ def _held(queue: Queue, by: User) -> int | None:
     return hold.annotation_id if hold and reads.waiting(queue).filter(pk=hold.annotation_id).exists() else None
 
 
-def _first(queue: Queue, by: User, *, after: int) -> int | None:
+def _first(queue: Queue, by: User, *, behind: Annotation | None) -> int | None:
+    values: dict[str, Any] = {"queue": queue.pk, "reviewer": by.pk, "now": timezone.now()}
+    places = [(behind.created_at, behind.pk)] if behind else []
     with connection.cursor() as cursor:
-        cursor.execute(_NEXT, {"queue": queue.pk, "reviewer": by.pk, "after": after, "now": timezone.now()})
-        row = cursor.fetchone()
-    return int(row[0]) if row else None
+        for at, after in [*places, (_BEGINNING, 0)]:
+            cursor.execute(_NEXT, {**values, "at": at, "after": after})
+            if row := cursor.fetchone():
+                return int(row[0])
+    return None
 
 
 def _hold(annotation_id: int, by: User) -> Annotation:
@@ -85,32 +80,28 @@ def judge(
 ) -> tuple[Review, bool]:
     """Accepts or rejects answers. The newest verdict is in force; earlier ones are kept.
 
-    A rejection says why, for the annotator. With `again` it asks for one answer more in the place of the rejected one;
-    a retired task asks nobody. `seen` is the newest review that the reviewer knows of, 0 for none: where somebody else
-    has judged meanwhile, nothing is written.
+    A rejection says why, for the annotator. With `again` it asks for one answer more in the place of the rejected one,
+    once for each answer; a retired task and a closed queue ask nobody. `seen` is the newest review that the reviewer
+    knows of, 0 for none: where somebody else has judged meanwhile, nothing is written.
 
     Returns the review and whether this call made it: the same verdict sent again makes none. Raises Invalid, or
     Conflict for answers that were taken back, corrected or judged meanwhile, or that are one's own.
     """
     verdict, reason = _clean(verdict, reason)
-    again = again and verdict == Verdict.REJECTED
-    # Seats and tasks first, as everybody locks them; then the answers.
-    task = tasks.lock(Task.objects.get(slots=annotation.slot_id)) if again else None
-    annotation = (
-        Annotation.objects.select_for_update(of=("self",), no_key=True)
-        .select_related("queue__project")
-        .get(pk=annotation.pk)
-    )
+    annotation = _locked(annotation, with_task=again)
     _check(annotation, by)
-    newest = reads.newest(annotation)
-    if newest and (newest.verdict, newest.reason, newest.reviewer_id) == (verdict, reason, by.pk):
-        return newest, False
-    if seen is not None and (newest.pk if newest else 0) != seen:
-        said = f"{newest.reviewer} has {newest.verdict} them" if newest else "There is no such review"
-        raise Conflict(f"{said} meanwhile. Read that first; your verdict can replace it.")
-    before = annotation.verdict
+    before = reads.newest(annotation)
+    again = again and verdict == Verdict.REJECTED and not annotation.reviews.filter(again=True).exists()
+    if before and (before.verdict, before.reason, before.reviewer_id) == (verdict, reason, by.pk) and not again:
+        return before, False
+    _check_seen(before, seen)
     review = Review.objects.create(
-        annotation=annotation, queue=annotation.queue, reviewer=by, verdict=verdict, reason=reason
+        annotation=annotation,
+        queue=annotation.queue,
+        reviewer=by,
+        verdict=verdict,
+        reason=reason,
+        again=again and tasks.ask_for_another(annotation.slot.task, by=by),
     )
     annotation.verdict = verdict
     annotation.save(update_fields=["verdict"])
@@ -122,11 +113,21 @@ def judge(
         project=annotation.queue.project,
         slot=annotation.slot_id,
         verdict=verdict,
-        before=before,
+        before=before.verdict if before else "",
     )
-    if task is not None:
-        tasks.ask_for_another(task, by=by)
     return review, True
+
+
+def _locked(annotation: Annotation, *, with_task: bool) -> Annotation:
+    """The answers as they stand. Their seat is locked first, as by whoever corrects them or takes them back, and in one
+    go with the rest of the task where that may be asked for more.
+    """
+    if with_task:
+        task_id = Slot.objects.values_list("task_id", flat=True).get(pk=annotation.slot_id)
+        seats.hold([task_id], also=[annotation.slot_id])
+    else:
+        Slot.objects.select_for_update(no_key=True).get(pk=annotation.slot_id)
+    return Annotation.objects.select_related("queue__project", "slot__task").get(pk=annotation.pk)
 
 
 def _clean(verdict: Any, reason: Any) -> tuple[str, str]:
@@ -151,6 +152,15 @@ def _check(annotation: Annotation, by: User) -> None:
         raise Conflict("These answers were taken back by whoever gave them.")
     if annotation.annotator_id == by.pk:
         raise Conflict("These answers are your own. Somebody else has to review them.")
-    newest = Annotation.objects.filter(slot=annotation.slot_id, undone_at__isnull=True).order_by("-version").first()
+    newest = annotation_reads.current(annotation.slot)
     if newest is not None and newest.pk != annotation.pk:
         raise Conflict(f"These answers were corrected meanwhile. Version {newest.version} is the newest.")
+
+
+def _check_seen(newest: Review | None, seen: int | None) -> None:
+    if seen is None or seen == (newest.pk if newest else 0):
+        return
+    if newest is None:
+        raise Conflict("Nobody has reviewed these answers yet, so there is no such review to be replaced.")
+    said = f"{newest.reviewer} has {newest.verdict} them meanwhile."
+    raise Conflict(f"{said} Read that first; your verdict can replace it.")

@@ -116,7 +116,8 @@ WITH opened AS (
 
 # Slots before their tasks, as everybody locks them: whoever submits holds their slot, and comes for the task then.
 _LOCK_SEATS = """
-SELECT id FROM labeling_slot WHERE task_id = ANY(%(tasks)s) AND state IN ('open', 'leased') ORDER BY id FOR UPDATE
+SELECT id FROM labeling_slot
+WHERE task_id = ANY(%(tasks)s) AND (state IN ('open', 'leased') OR id = ANY(%(also)s)) ORDER BY id FOR UPDATE
 """
 
 _LOCK_TASKS = """
@@ -216,8 +217,9 @@ def open_tasks(project: Project, *, queue: Queue | None = None, prompt_ids: Sequ
     return int(row[0]) if row else 0
 
 
-def hold(task_ids: Sequence[int]) -> None:
-    """Locks tasks with all their seats that are open or in somebody's hands, until the transaction ends.
+def hold(task_ids: Sequence[int], *, also: Sequence[int] = ()) -> None:
+    """Locks tasks with all their seats that are open or in somebody's hands, until the transaction ends; `also` names
+    seats of theirs that are neither.
 
     Whoever takes, submits or skips one of them at this moment goes first, and is seen by what follows. Call it in a
     transaction that holds no slot and no task yet, or holds these in this way. Raises Conflict where others are always
@@ -225,7 +227,7 @@ def hold(task_ids: Sequence[int]) -> None:
     """
     for _ in range(_TRIES):
         with contextlib.suppress(_MissedError), transaction.atomic(), connection.cursor() as cursor:
-            cursor.execute(_LOCK_SEATS, {"tasks": list(task_ids)})
+            cursor.execute(_LOCK_SEATS, {"tasks": list(task_ids), "also": list(also)})
             seats = [row[0] for row in cursor.fetchall()]
             cursor.execute(_LOCK_TASKS, {"tasks": list(task_ids)})
             cursor.execute(_MISSED, {"tasks": list(task_ids), "seats": seats})

@@ -13,8 +13,8 @@ from labeling.models import Membership, Queue, QueueState, Slot, SlotState, Task
 from labeling.services import claims, events, locks, seats, slots
 
 
-def lock(task: Task) -> Task:
-    """The task as it stands, locked with all its seats until the transaction ends."""
+def _locked(task: Task) -> Task:
+    """The task as it stands, locked with all its seats."""
     seats.hold([task.pk])
     return Task.objects.select_for_update(of=("self",), no_key=True).select_related("queue__project").get(pk=task.pk)
 
@@ -25,7 +25,7 @@ def retire(task: Task, *, by: User | None, reason: str = "") -> Task:
 
     A task that is retired already stays so. `by` is None where a rule did it.
     """
-    task = lock(task)
+    task = _locked(task)
     if task.state == TaskState.RETIRED:
         return task
     drafts = slots.close_seats(list(Slot.objects.filter(task=task, state=SlotState.OPEN).values_list("pk", flat=True)))
@@ -41,32 +41,34 @@ def reopen(task: Task, *, by: User | None) -> Task:
 
     `by` is None where a rule did it.
     """
-    task = lock(task)
+    task = _locked(task)
     if task.state == TaskState.OPEN:
         raise Conflict("This task is open.")
     # The overlap of the queue may have been raised meanwhile; or lowered, and then there are more answers than that.
-    taken = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
     least = task.queue.overlap if task.state == TaskState.RETIRED else 0
-    task.overlap = max(task.overlap, least, taken + 1)
-    task.state = TaskState.OPEN
-    task.save(update_fields=["state", "overlap"])
-    seats.add_seats([task.pk])
-    task.refresh_from_db()
-    events.record("task.reopened", task, by=by, project=task.queue.project, overlap=task.overlap)
-    return task
+    return _extended(task, max(task.overlap, least), "task.reopened", by=by)
 
 
 @transaction.atomic
-def ask_for_another(task: Task, *, by: User) -> Task:
-    """Asks for one answer more than a task has or waits for. One that is retired asks for nothing and stays so."""
-    task = lock(task)
-    if task.state == TaskState.RETIRED:
-        return task
-    task.overlap = max(task.overlap, Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()) + 1
-    task.save(update_fields=["overlap"])
+def ask_for_another(task: Task, *, by: User) -> bool:
+    """Asks for one answer more than a task has or waits for. False for one that is retired or in a closed queue, where
+    nobody is asked.
+    """
+    task = _locked(task)
+    if task.state == TaskState.RETIRED or task.queue.state == QueueState.CLOSED:
+        return False
+    _extended(task, task.overlap + 1, "task.extended", by=by)
+    return True
+
+
+def _extended(task: Task, least: int, verb: str, *, by: User | None) -> Task:
+    """The task, open, with an overlap of at least so much and of one more than its seats."""
+    taken = Slot.objects.filter(task=task).exclude(state=SlotState.SKIPPED).count()
+    task.overlap, task.state = max(least, taken + 1), TaskState.OPEN
+    task.save(update_fields=["state", "overlap"])
     seats.add_seats([task.pk])
     task.refresh_from_db()
-    events.record("task.extended", task, by=by, project=task.queue.project, overlap=task.overlap)
+    events.record(verb, task, by=by, project=task.queue.project, overlap=task.overlap)
     return task
 
 
@@ -76,7 +78,7 @@ def hand(task: Task, *, to: User, by: User) -> Slot:
 
     Raises Invalid for somebody who is not in the project or has met the task, Conflict where no seat is free.
     """
-    task = lock(task)
+    task = _locked(task)
     if not Membership.objects.filter(project=task.queue.project_id, user=to).exists():
         raise Invalid("They are not in the project.", errors=[Fault("to", "Add them as a member first.")])
     if Slot.objects.filter(task=task, annotator=to).exists():

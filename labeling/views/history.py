@@ -50,6 +50,7 @@ def correct(request: MemberRequest, queue_id: int, slot_id: int) -> HttpResponse
             "project": slot.queue.project,
             "prompt": slot.task.prompt,
             "candidates": candidates,
+            "review": review_reads.last(slot),
             "versions": [(version, readable(version, names, texts)) for version in reads.versions(slot)],
         }
         return render(request, "labeling/done.html", context)

@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 
 from labeling import access
 from labeling.errors import Conflict, Invalid, NotFound
-from labeling.models import Annotation, Queue, Role, User, Verdict
+from labeling.models import Annotation, Queue, QueueState, Role, User, Verdict
 from labeling.selectors import reviews as reads
 from labeling.services import profile, reviews
 from labeling.text import typed_number
@@ -82,6 +82,8 @@ def _review_page(
         # The verdict in force is on this version; those on earlier ones are for reading.
         "in_force": subject.in_force if subject else None,
         "own": subject is not None and subject.annotation.annotator_id == request.user.pk,
+        "newest": subject.newest if subject else None,
+        "may_ask": subject is not None and not subject.asked_again and queue.state != QueueState.CLOSED,
         "numbers": reads.how_far(queue),
         "reason": request.POST.get("q.reason", ""),
         "again": "again" in request.POST if posted else True,

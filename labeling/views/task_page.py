@@ -147,7 +147,7 @@ def correction_page(
         "guidelines": guidelines,
         "correcting": annotation,
         "versions": annotation_reads.versions(slot),
-        "review": review_reads.newest(annotation),
+        "review": review_reads.last(slot),
         "work": progress(request, slot.queue),
     }
     return render(request, "labeling/correct.html", context, status=status)

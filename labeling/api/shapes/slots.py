@@ -9,7 +9,7 @@ from rest_framework import serializers
 
 from labeling import models
 from labeling.api.shapes.base import Error, Fields, Known, Moment, PageQuery
-from labeling.models import SkipReason, SlotState, Verdict
+from labeling.models import REPLACED, SkipReason, SlotState, Verdict
 from labeling.selectors import slots
 
 
@@ -154,7 +154,9 @@ class Annotation(Fields):
     active_seconds = serializers.FloatField(allow_null=True)
     created_at = serializers.DateTimeField()
     verdict = Known(
-        Verdict.values, allow_blank=True, help_text="Of the newest review; empty before one, and on older versions."
+        [*Verdict.values, REPLACED],
+        allow_blank=True,
+        help_text="Of the newest review, empty before one; `replaced` once a newer version corrects it.",
     )
 
     @extend_schema_field(ShownAs(many=True))

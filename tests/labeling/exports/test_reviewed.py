@@ -83,9 +83,7 @@ def seen(*said: Answer, asked: Reviewed = Reviewed.NOT_REJECTED) -> tuple[list[i
         (["accepted", "rejected"], "any", [2], {}),
     ],
 )
-def test_the_newest_version_that_fits(
-    verdicts: list[str], asked: str, version: list[int], counted: dict[str, int]
-) -> None:
+def test_which_version_stands(verdicts: list[str], asked: str, version: list[int], counted: dict[str, int]) -> None:
     assert seen(*versions(*verdicts), asked=Reviewed(asked)) == (version, counted)
 
 

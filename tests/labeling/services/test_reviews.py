@@ -1,6 +1,8 @@
 """Reviewing answers: who reads what next, what a verdict does, and that none is lost or given unseen."""
 
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from threading import Barrier, Thread
 from typing import Any
 
@@ -8,10 +10,24 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from labeling.errors import Conflict, Invalid
-from labeling.models import Annotation, Event, Queue, Review, ReviewHold, Role, Slot, SlotState, Task, TaskState, User
+from labeling.errors import Conflict, DomainError, Invalid
+from labeling.models import (
+    REPLACED,
+    Annotation,
+    Event,
+    Queue,
+    Review,
+    ReviewHold,
+    Role,
+    Slot,
+    SlotState,
+    Task,
+    TaskState,
+    User,
+)
+from labeling.selectors import counts as kept_counts
 from labeling.selectors import reviews as reads
-from labeling.services import annotations, projects, reviews, slots, tasks
+from labeling.services import annotations, projects, queues, reviews, slots, tasks
 from tests import make
 
 pytestmark = pytest.mark.django_db
@@ -120,6 +136,8 @@ class TestVerdicts:
         first = make.written(queue, ann)
         judged(first, "rejected", rita, "Too short.")
         second = corrected(first, "Longer.", ann)
+        first.refresh_from_db()
+        assert first.verdict == REPLACED
         assert reads.how_far(queue) == reads.Reviewed(accepted=0, rejected=0, waiting=1)
         assert reviews.take_next(queue, by=rita) == second
         with pytest.raises(Conflict, match="Version 2 is the newest"):
@@ -169,10 +187,24 @@ class TestAnotherAnswer:
         assert not Event.objects.filter(verb="task.extended").exists()
 
     def test_it_is_asked_for_once(self, queue: Queue, ann: User, rita: User) -> None:
-        annotation = make.written(queue, ann)
-        for _ in range(2):
-            reviews.judge(annotation, verdict="rejected", reason="Wrong.", again=True, by=rita)
+        annotation, rob = make.written(queue, ann), reviewer(queue, "rob")
+        for by, reason in ((rita, "Wrong."), (rita, "Wrong."), (rita, "All wrong."), (rob, "Wrong.")):
+            reviews.judge(annotation, verdict="rejected", reason=reason, again=True, by=by)
         assert Task.objects.get(pk=annotation.slot.task_id).overlap == 2
+        assert [review.again for review in reads.of(annotation)] == [False, False, True]
+
+    def test_it_can_be_asked_for_later(self, queue: Queue, ann: User, rita: User) -> None:
+        annotation = make.written(queue, ann)
+        judged(annotation, "rejected", rita, "Wrong.")
+        reviews.judge(annotation, verdict="rejected", reason="Wrong.", again=True, by=rita)
+        assert Task.objects.get(pk=annotation.slot.task_id).overlap == 2
+
+    def test_a_closed_queue_asks_nobody(self, queue: Queue, ann: User, rita: User) -> None:
+        annotation = make.written(queue, ann)
+        queues.change(queue, state="closed", by=make.manager(queue.project))
+        review, _ = reviews.judge(annotation, verdict="rejected", reason="Wrong.", again=True, by=rita)
+        assert not review.again
+        assert Task.objects.get(pk=annotation.slot.task_id).state == TaskState.DONE
 
 
 class TestWhatComesNext:
@@ -215,37 +247,95 @@ class TestWhatComesNext:
         assert reviews.take_next(other, by=rita) == there
         assert ReviewHold.objects.filter(reviewer=rita).count() == 2
 
-    def test_it_is_found_in_an_index(self, queue: Queue, ann: User, rita: User) -> None:
-        make.written(queue, ann)
-        values: dict[str, Any] = {"queue": queue.pk, "reviewer": rita.pk, "after": 0, "now": timezone.now()}
+    def test_it_is_found_at_once_however_many_are_reviewed(self, queue: Queue, ann: User, rita: User) -> None:
+        """Rows looked at: those of other queues, those with a verdict and those corrected since are none of them."""
+        annotation, other = make.written(queue, ann), make.queue(queue.project)
+        for of, verdict in ((other, ""), (queue, "accepted"), (queue, "replaced")):
+            copies = """
+                INSERT INTO labeling_annotation (slot_id, annotator_id, queue_id, version, answers, form_id,
+                                                 guidelines_id, created_at, verdict)
+                SELECT slot_id, annotator_id, %s, version + n + (SELECT max(version) FROM labeling_annotation), '{}',
+                       form_id, guidelines_id, created_at - interval '1 day', %s
+                FROM labeling_annotation, generate_series(1, 5000) n WHERE id = %s
+            """
+            sql(copies, of.pk, verdict, annotation.pk)
+        sql("ANALYZE labeling_annotation")
+        values: dict[str, Any] = {"queue": queue.pk, "reviewer": rita.pk, "now": timezone.now()}
+        behind: dict[str, Any] = {"at": annotation.created_at - timedelta(days=2), "after": 0}
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL enable_seqscan = off")
-            cursor.execute(f"EXPLAIN {reviews._NEXT}", values)
-            plan = "\n".join(row[0] for row in cursor.fetchall())
-        assert "annotation_to_review" in plan
-        assert "Sort" not in plan
+            cursor.execute(f"EXPLAIN (ANALYZE, FORMAT JSON) {reviews._NEXT}", {**values, **behind})
+            plan = cursor.fetchone()[0]
+        assert looked_at(plan) < 10
+        assert reviews.take_next(queue, by=rita) == annotation
 
 
-@pytest.mark.django_db(transaction=True)
-def test_many_at_once_never_read_the_same(ann: User, ben: User) -> None:
-    project = make.project(annotators=[ann, ben])
-    make.imported(project, 6)
-    queue = make.queue(project)
-    written = [make.written(queue, ann) for _ in range(6)]
-    people = [reviewer(queue, f"reviewer{number}") for number in range(6)]
-    found: list[Annotation | None] = []
-    together = Barrier(len(people))
+def sql(statement: str, *given: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, given)
 
-    def take(person: User) -> None:
+
+def looked_at(plan: Any) -> float:
+    """The most rows that any step of a plan came upon."""
+    if isinstance(plan, list):
+        return max(map(looked_at, plan), default=0)
+    here: float = (plan.get("Actual Rows", 0) + plan.get("Rows Removed by Filter", 0)) * plan.get("Actual Loops", 1)
+    return max(here, looked_at(plan.get("Plans", [])), looked_at([plan["Plan"]] if "Plan" in plan else []))
+
+
+def together(*calls: Callable[[], Any]) -> list[Any]:
+    """What each of several calls returns or raises, all begun at once, each on a connection of its own."""
+    start = Barrier(len(calls))
+    found: list[Any] = [None] * len(calls)
+
+    def run(number: int) -> None:
         try:
-            together.wait()
-            found.append(reviews.take_next(queue, by=person))
+            start.wait()
+            found[number] = calls[number]()
+        except DomainError as error:
+            found[number] = error
         finally:
             connection.close()
 
-    threads = [Thread(target=take, args=[person]) for person in people]
+    threads = [Thread(target=run, args=[number]) for number in range(len(calls))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert sorted(one.pk for one in found if one) == [one.pk for one in written]
+    return found
+
+
+@pytest.mark.django_db(transaction=True)
+class TestAtOnce:
+    def test_many_never_read_the_same(self, queue: Queue, ann: User) -> None:
+        make.imported(queue.project, 3, start=3)
+        written = [make.written(queue, ann) for _ in range(6)]
+        people = [reviewer(queue, f"reviewer{number}") for number in range(6)]
+        for _ in range(8):
+            # What they held ran out, so that each may get what another one had.
+            ReviewHold.objects.update(until=timezone.now() - timedelta(seconds=1))
+            found = together(*(partial(reviews.take_next, queue, by=person) for person in people))
+            assert sorted(one.pk for one in found) == [one.pk for one in written]
+
+    def test_a_verdict_never_lands_on_what_is_being_corrected(self, queue: Queue, ann: User, rita: User) -> None:
+        for number in range(3):
+            annotation = make.written(queue, ann)
+            reviews_before = Review.objects.count()
+            judging = partial(
+                reviews.judge, annotation, verdict="rejected", reason="Wrong.", again=bool(number % 2), by=rita
+            )
+            judged, second = together(judging, partial(corrected, annotation, f"Better {number}.", ann))
+            annotation.refresh_from_db()
+            assert (annotation.verdict, second.version) == (REPLACED, 2)
+            if isinstance(judged, Conflict):
+                assert Review.objects.count() == reviews_before
+            assert reads.how_far(queue) == reads.Reviewed(accepted=0, rejected=0, waiting=number + 1)
+        assert kept_counts.differences() == []
+
+    def test_of_two_verdicts_one_has_seen_the_other(self, queue: Queue, ann: User, rita: User) -> None:
+        annotation, rob = make.written(queue, ann), reviewer(queue, "rob")
+        found = together(
+            partial(reviews.judge, annotation, verdict="accepted", seen=0, by=rita),
+            partial(reviews.judge, annotation, verdict="rejected", reason="Wrong.", seen=0, again=True, by=rob),
+        )
+        assert sorted(isinstance(one, Conflict) for one in found) == [False, True]
+        assert Review.objects.count() == 1

@@ -8,7 +8,7 @@ from django.test import Client
 
 from labeling.models import Annotation, Project, Queue, Review, Role, Slot, Task, TaskState, User
 from labeling.selectors import slots as slot_reads
-from labeling.services import annotations, projects, reviews
+from labeling.services import annotations, projects, queues, reviews
 from tests import make
 
 
@@ -112,8 +112,35 @@ def test_what_was_corrected_meanwhile(client: Client, queue: Queue, ann: User) -
     annotations.revise(slot, {"response": {"text": "Better."}}, lease=str(slot.lease), version=1, by=ann)
     answer = client.post(at(queue), sent(annotation, "rejected", **{"q.reason": "Too short."}))
     assert answer.status_code == 409
-    assert "Version 2 is the newest" in shown(answer)
-    assert "Too short.</textarea>" in shown(answer)
+    page = shown(answer)
+    assert "Version 2 is the newest" in page
+    assert "Too short.</textarea>" in page
+    assert 'value="rejected"' not in page
+    newest = Annotation.objects.get(slot=slot, version=2)
+    assert f'?annotation={newest.pk}">Read version 2</a>' in page
+    assert "Better." in shown(client.get(at(queue, f"?annotation={newest.pk}")))
+
+
+def test_what_was_taken_back_meanwhile(client: Client, queue: Queue, ann: User) -> None:
+    annotation = make.written(queue, ann)
+    slot = Slot.objects.get(pk=annotation.slot_id)
+    annotations.undo(slot, lease=str(slot.lease), by=ann)
+    page = shown(client.post(at(queue), sent(annotation, "accepted")))
+    assert "These answers were taken back." in page
+    assert 'value="accepted"' not in page
+
+
+def test_another_answer_is_offered_once_and_not_in_a_closed_queue(client: Client, queue: Queue, ann: User) -> None:
+    first, second = make.written(queue, ann), make.written(queue, ann)
+    assert 'name="again"' in shown(client.get(at(queue)))
+    client.post(at(queue), sent(first, "rejected", **{"q.reason": "No.", "again": "1"}))
+    page = shown(client.get(at(queue, f"?annotation={first.pk}")))
+    assert 'name="again"' not in page
+    assert "Another answer was asked for in its place." in page
+    queues.change(queue, state="closed", by=make.manager(queue.project))
+    page = shown(client.get(at(queue, f"?annotation={second.pk}")))
+    assert 'name="again"' not in page
+    assert "nobody is asked for another answer" in page
 
 
 def test_later(client: Client, queue: Queue, ann: User) -> None:
@@ -182,9 +209,11 @@ def test_annotators_read_what_was_said_of_their_answers(queue: Queue, ann: User,
     assert "Rejected" in page
     assert "It &lt;b&gt;rambles&lt;/b&gt;." in page
     assert "alice" not in page.lower()
-    page = browser(ann).get(f"/label/{queue.pk}/done/{annotation.slot_id}/").content.decode()
-    assert "It &lt;b&gt;rambles&lt;/b&gt;." in page
-    assert "alice" not in page.lower()
+    for state in ("open", "closed"):
+        queues.change(queue, state=state, by=alice)
+        page = browser(ann).get(f"/label/{queue.pk}/done/{annotation.slot_id}/").content.decode()
+        assert "It &lt;b&gt;rambles&lt;/b&gt;." in page
+        assert "alice" not in page.lower()
 
 
 def test_managers_see_the_verdict_with_the_prompt(queue: Queue, ann: User, alice: User) -> None:
