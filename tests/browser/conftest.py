@@ -160,6 +160,11 @@ def browser() -> Iterator[Browser]:
         chrome = playwright.chromium.launch(executable_path=chromium(), args=FLAGS)
         yield chrome
         chrome.close()
+        # Once the driver is gone, its loop is too, and Django looks for this thread's connection elsewhere: the one of
+        # now would stay open, and the database could not be dropped.
+        from django.db import connections
+
+        connections.close_all()
 
 
 def session_of(user: User, address: str) -> SetCookieParam:
