@@ -99,6 +99,17 @@ CHECKS: dict[str, str] = {
         FROM mine_annotation GROUP BY slot_id
         HAVING min(version) <> 1 OR max(version) <> count(*) OR count(DISTINCT version) <> count(*)
     """,
+    "an answer's verdict is not that of its newest review": """
+        SELECT format('annotation %s says “%s” in the place of “%s”', id, verdict, told) FROM (
+            SELECT a.id, a.verdict, CASE WHEN EXISTS (
+                SELECT 1 FROM labeling_annotation n
+                WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.undone_at IS NULL
+            ) THEN 'replaced' ELSE COALESCE((
+                SELECT r.verdict FROM labeling_review r WHERE r.annotation_id = a.id ORDER BY r.id DESC LIMIT 1
+            ), '') END AS told
+            FROM mine_annotation a WHERE a.undone_at IS NULL
+        ) judged WHERE verdict <> told
+    """,
     "an answer is of another queue than its slot or its form": """
         SELECT format('annotation %s of queue %s, slot %s of queue %s, form %s of queue %s', a.id, a.queue_id, s.id,
                       s.queue_id, f.id, f.queue_id)

@@ -148,6 +148,11 @@ WRONGS = [
     ),
     ("versions of an answer have gaps", "UPDATE @annotation SET version = 3 WHERE version = 2"),
     ("versions of an answer have gaps", "UPDATE @annotation SET version = 1"),
+    (
+        "an answer's verdict is not that of its newest review",
+        "UPDATE @annotation SET verdict = 'accepted' WHERE version = 2",
+    ),
+    ("an answer's verdict is not that of its newest review", "UPDATE @annotation SET verdict = '' WHERE version = 1"),
     ("an answer is of another queue than its slot or its form", "UPDATE @annotation SET queue_id = %(elsewhere)s"),
     (
         "an open seat does not stand where its queue's order puts it",

@@ -6,7 +6,6 @@ from datetime import timedelta
 from typing import Any, cast
 
 import pytest
-from django.core.management import call_command
 from django.db.models import Exists, F, OuterRef
 from django.db.models.functions import Sign
 from django.utils import timezone
@@ -16,6 +15,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initial
 from labeling.errors import Conflict, Invalid, LeaseLost
 from labeling.management.commands.check_queues import broken
 from labeling.models import (
+    REPLACED,
     Annotation,
     Bookmark,
     Draft,
@@ -30,6 +30,7 @@ from labeling.models import (
     Task,
     TaskState,
     User,
+    Verdict,
 )
 from labeling.prepared import Statement
 from labeling.services import (
@@ -40,12 +41,14 @@ from labeling.services import (
     drafts,
     projects,
     queues,
+    reviews,
     seats,
     skips,
     slots,
     tasks,
 )
 from tests import make
+from tests.emptying import empty_tables
 
 PEOPLE = st.integers(0, 3)
 TASKS = st.integers(0, 20)
@@ -93,6 +96,7 @@ class Desk(RuleBasedStateMachine):
         self.manager = make.manager(self.project)
         self.number = 0
         self.submitted: dict[int, str] = {}  # slot: the text that stands
+        self.verdicts: dict[int, str] = {}  # slot: what a reviewer said of the text that stands
         # Task: the number of seats that is asked for and not the queue's; None where a change that follows may undo it.
         self.own_overlap: dict[int, int | None] = {}
         self.typed: dict[tuple[int, int], str] = {}  # (task, person): the text of the draft
@@ -104,7 +108,7 @@ class Desk(RuleBasedStateMachine):
         try:
             assert broken() == []
         finally:
-            call_command("flush", interactive=False, verbosity=0)
+            empty_tables()
 
     @initialize(way=st.sampled_from(WAYS), crew=CREW)
     def begin(self, way: dict[str, int], crew: list[int]) -> None:
@@ -256,6 +260,28 @@ class Desk(RuleBasedStateMachine):
         assert made == (self.submitted[slot.pk] != text)
         assert annotation.version == versions + made
         self.submitted[slot.pk] = text
+        if made:
+            self.verdicts.pop(slot.pk, None)
+
+    @rule(number=TASKS, verdict=st.sampled_from(Verdict.values), again=st.booleans())
+    def review(self, number: int, verdict: str, again: bool) -> None:
+        """Accepts or rejects an answer that stands, and asks for another one where it is rejected: once."""
+        found = list(
+            Annotation.objects.filter(queue=self.queue, undone_at=None).exclude(verdict=REPLACED).order_by("pk")
+        )
+        if not found:
+            return
+        annotation = found[number % len(found)]
+        task = Task.objects.get(slots=annotation.slot_id)
+        wanted = again and verdict == Verdict.REJECTED and not annotation.reviews.filter(again=True).exists()
+        wanted = wanted and task.state != TaskState.RETIRED and self.fresh_queue().state != QueueState.CLOSED
+        review, made = reviews.judge(annotation, verdict=verdict, reason="So.", again=again, by=self.manager)
+        self.verdicts[annotation.slot_id] = verdict
+        if made:
+            assert review.again == wanted
+        if wanted:
+            task.refresh_from_db()
+            self.own_overlap[task.pk] = None if self.fresh_queue().following_overlap else task.overlap
 
     @rule(lease=leases, reason=st.sampled_from(SkipReason.values))
     def skip(self, lease: Lease, reason: str) -> None:
@@ -284,6 +310,7 @@ class Desk(RuleBasedStateMachine):
             return
         assert slot.state == SlotState.SUBMITTED
         text = self.submitted.pop(slot.pk)
+        self.verdicts.pop(slot.pk, None)
         self.typed.setdefault((slot.task_id, person), text)
 
     # --- Time ---

@@ -5,6 +5,7 @@ run is the same each time; `python -m tests.bench.bench_machine` goes other ways
 """
 
 import os
+from collections import Counter
 
 import pytest
 from django.db import transaction
@@ -27,7 +28,9 @@ from labeling.models import (
     Task,
     TaskState,
     User,
+    Verdict,
 )
+from labeling.selectors import reviews as review_reads
 from tests.labeling.services.desk import Desk, said, small_steps
 
 BOOKMARKED = "an open seat lies before the bookmark of somebody who could take it"
@@ -138,6 +141,15 @@ class Promises(Desk):
         assert {one.slot_id: one.answers["response"]["text"] for one in standing} == self.submitted
         done = Slot.objects.filter(state=SlotState.SUBMITTED).values_list("pk", flat=True)
         assert set(done) == set(self.submitted)
+
+    @invariant()
+    def a_verdict_is_on_what_stands(self) -> None:
+        numbers = review_reads.how_far(self.queue)
+        said = Counter(self.verdicts.values())
+        assert (numbers.accepted, numbers.rejected) == (said[Verdict.ACCEPTED], said[Verdict.REJECTED])
+        waiting = review_reads.waiting(self.queue).values_list("slot", flat=True)
+        here = Slot.objects.filter(queue=self.queue, state=SlotState.SUBMITTED).values_list("pk", flat=True)
+        assert sorted(waiting) == sorted(set(here) - set(self.verdicts))
 
     @invariant()
     def nobody_meets_a_task_twice_or_holds_too_much(self) -> None:
