@@ -75,6 +75,14 @@ INSERT INTO labeling_annotation (slot_id, annotator_id, queue_id, version, answe
 SELECT id, annotator_id, queue_id, 1, '{"response": {"text": "Somebody wrote this."}}', form_id, guidelines_id, 40,
     finished_at
 FROM labeling_slot WHERE state = 'submitted' ORDER BY finished_at""",
+    # Of the answers that came first, so that what waits lies behind them.
+    "reviews": """
+INSERT INTO labeling_review (annotation_id, queue_id, reviewer_id, verdict, reason, again, created_at)
+SELECT id, queue_id, %(manager)s, CASE WHEN id %% 10 = 0 THEN 'rejected' ELSE 'accepted' END,
+    CASE WHEN id %% 10 = 0 THEN 'It names no source.' ELSE '' END, false, now()
+FROM labeling_annotation WHERE id <= (SELECT max(id) * 0.4 FROM labeling_annotation) ORDER BY id""",
+    "verdicts": """
+UPDATE labeling_annotation a SET verdict = r.verdict FROM labeling_review r WHERE r.annotation_id = a.id""",
     "events": """
 INSERT INTO labeling_event (project_id, actor_id, verb, target_type, target_id, data, created_at)
 SELECT %(project)s, annotator_id, verb, split_part(verb, '.', 1), id, '{}', finished_at
@@ -115,6 +123,7 @@ def fill(size: int) -> None:
         "guidelines": project.guidelines_versions.get().pk,
         "generator": generator.pk,
         "main": main.pk,
+        "manager": manager.pk,
     }
     for name, statement in FILL.items():
         began = time.perf_counter()
@@ -153,6 +162,10 @@ def addresses() -> list[tuple[str, str, str]]:
         ("queue, skips", f"{at}queues/{main.pk}/skips/"),
         ("queue, skips for a reason", f"{at}queues/{main.pk}/skips/?reason=unclear"),
         ("queue, skips for another reason", f"{at}queues/{main.pk}/skips/?reason=broken"),
+        ("queue, review", f"{at}queues/{main.pk}/review/"),
+        ("queue, what is rejected", f"{at}queues/{main.pk}/reviews/"),
+        ("queue, what is accepted", f"{at}queues/{main.pk}/reviews/?verdict=accepted"),
+        ("queue, one person accepted", f"{at}queues/{main.pk}/reviews/?verdict=accepted&annotator={done.annotator_id}"),
         ("batches", f"{at}batches/"),
         ("duplicates", f"{at}duplicates/"),
         ("prompts", f"{at}prompts/"),
@@ -182,6 +195,9 @@ def addresses() -> list[tuple[str, str, str]]:
         ("api: queues", f"{api}queues/"),
         ("api: a queue, live", f"/api/queues/{main.pk}/live/"),
         ("api: skips for a reason", f"/api/queues/{main.pk}/skips/?reason=broken"),
+        ("api: a queue, reviewed", f"/api/queues/{main.pk}/reviews/"),
+        ("api: reviews", f"{api}reviews/"),
+        ("api: reviews of the last hour", f"{api}reviews/?since={recent}"),
         ("api: annotations", f"{api}annotations/"),
         ("api: annotations, far on", f"{api}annotations/?cursor={answer * 2 // 3}"),
         ("api: annotations, of the last hour", f"{api}annotations/?since={recent}"),

@@ -103,6 +103,13 @@ def start_worker(platform: Platform, name: str, **environment: str) -> None:
         )
 
 
+def keep_running(platform: Platform) -> None:
+    """Starts again what has ended by itself, as a container or the local start would."""
+    for name in ("jobs", "beat", *WORKERS):
+        if platform.running[name].poll() is not None:
+            start_worker(platform, name) if name in WORKERS else platform.start(name)
+
+
 def until(condition: Callable[[], bool], *, seconds: float) -> None:
     """Waits for a condition; ends the program where it does not come."""
     end = time.monotonic() + seconds
@@ -173,11 +180,11 @@ def run(*, seconds: float, prompts: int, seed: int) -> list[str]:
             while time.monotonic() < end:
                 time.sleep(chaos.random.uniform(0.2, 2.5))
                 chaos.strike()
-                for name in ("jobs", "beat"):
-                    if platform.running[name].poll() is not None:  # a container or the local start would, too
-                        platform.start(name)
+                keep_running(platform)
 
             def at_rest() -> bool:
+                # What gave up on a broker that was away may end long after the last blow.
+                keep_running(platform)
                 close_old_connections()
                 unfinished = (GenerationState.PENDING, GenerationState.RUNNING)
                 return not Generation.objects.filter(state__in=unfinished).exists()

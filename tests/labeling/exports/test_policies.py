@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import example as known
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -233,6 +234,7 @@ def test_no_policy_ever_says_both_a_over_b_and_b_over_a(orders: list[str]) -> No
 
 
 @given(rankings)
+@known(["ab c d", "bc d a", "db a c"])
 def test_majorities_are_what_counting_by_hand_says(orders: list[str]) -> None:
     def place(order: str, key: str) -> int:
         return next(n for n, group in enumerate(order.split()) if key in group)
@@ -242,8 +244,13 @@ def test_majorities_are_what_counting_by_hand_says(orders: list[str]) -> None:
         for one, other in itertools.permutations("abcd", 2)
         if sum(place(order, one) < place(order, other) for order in orders) > len(orders) / 2
     }
+    # What comes back to where it began, from one pair to the next, is a circle and gives none of its pairs.
+    ways = set(by_hand)
+    for _ in "abcd":
+        ways |= {f"{one[0]}>{other[2]}" for one in ways for other in ways if one[2] == other[0]}
+    straight = {way for way in by_hand if f"{way[2]}>{way[0]}" not in ways}
     raters = [ranked(order) for order in orders]
-    assert set(preferred(*raters, kind=Pairs.ALL)) == by_hand
+    assert set(preferred(*raters, kind=Pairs.ALL)) == straight
 
 
 @given(rankings)
