@@ -16,6 +16,7 @@ from labeling.api.shapes.base import Fields, Known, Moment
 from labeling.api.shapes.slots import CandidateShown, PromptShown, QueueName
 from labeling.models import Annotation, Review, Role, Verdict
 from labeling.selectors import reviews as reads
+from labeling.selectors.slots import prompt_payload
 from labeling.services import reviews
 
 
@@ -88,7 +89,7 @@ class Reviewed(Fields):
 class NextReview(ApiView):
     @describe({200: ToReview, 204: "None is left for you."}, query=NextQuery, operation_id="take_next_review")
     def post(self, request: Request, queue_id: int) -> Response:
-        """The answers that you review next: the same ones until there is a verdict, and nobody else's meanwhile."""
+        """The answers that you review next: the same ones until there is a verdict, nobody else's for 15 minutes."""
         user = person(request)
         queue = access.get_queue(user, queue_id, least=Role.REVIEWER)
         annotation = reviews.take_next(queue, by=user, after=query(request, NextQuery).get("after"))
@@ -97,18 +98,8 @@ class NextReview(ApiView):
 
 def _to_review(annotation: Annotation) -> dict[str, Any]:
     subject = reads.subject(annotation)
-    prompt = subject.prompt
-    shown = {
-        "annotation": subject.annotation,
-        "prompt": {
-            "messages": prompt.messages,
-            "context": prompt.context,
-            "tools": prompt.tool_list,
-            "language": prompt.language,
-        },
-        "candidates": subject.candidates,
-    }
-    return dict(ToReview(shown).data)
+    shown = {"annotation": subject.annotation, "candidates": subject.candidates}
+    return dict(ToReview({**shown, "prompt": prompt_payload(subject.prompt)}).data)
 
 
 class Judge(ApiView):

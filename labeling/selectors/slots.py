@@ -83,10 +83,19 @@ def with_draft(slot: Slot, user: User) -> Draft | None:
     return draft
 
 
+def prompt_payload(prompt: Prompt) -> dict[str, Any]:
+    """What the API gives of a prompt to whoever judges it or reviews answers to it."""
+    return {
+        "messages": prompt.messages,
+        "context": prompt.context,
+        "tools": prompt.tool_list,
+        "language": prompt.language,
+    }
+
+
 def payload(slot: Slot, *, user: User) -> dict[str, Any]:
     """The slot as the contract gives it to its holder."""
     draft = with_draft(slot, user)
-    prompt = slot.task.prompt
     return {
         "slot": slot.pk,
         "lease": str(slot.lease),
@@ -95,12 +104,7 @@ def payload(slot: Slot, *, user: User) -> dict[str, Any]:
         "task": slot.task_id,
         "guidelines_version": slot.guidelines.number if slot.guidelines else None,
         "form": slot.form.questions if slot.form else [],
-        "prompt": {
-            "messages": prompt.messages,
-            "context": prompt.context,
-            "tools": prompt.tool_list,
-            "language": prompt.language,
-        },
+        "prompt": prompt_payload(slot.task.prompt),
         "candidates": [{"key": candidate.key, "text": candidate.text} for candidate in candidates(slot)],
         "draft": {"revision": draft.revision, "answers": draft.answers} if draft else None,
     }

@@ -5,7 +5,6 @@ from __future__ import annotations
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.urls import reverse
 from django.views.decorators.cache import never_cache
 
 from labeling import access
@@ -42,10 +41,9 @@ def _named(request: MemberRequest, queue: Queue, number: str) -> Annotation:
 def _judged(request: MemberRequest, queue: Queue) -> HttpResponse:
     """Does what the pressed button says. What was typed stays on the page where it cannot be done."""
     annotation = _named(request, queue, request.POST.get("annotation", ""))
-    here = reverse("queue-review", args=[queue.project.slug, queue.pk])
     if request.POST.get("verdict") == "later":
         reviews.take_next(queue, by=request.user, after=annotation.pk)
-        return redirect(here)
+        return redirect("queue-review", queue.project.slug, queue.pk)
     try:
         _, made = reviews.judge(
             annotation,
@@ -62,8 +60,8 @@ def _judged(request: MemberRequest, queue: Queue) -> HttpResponse:
         return _review_page(request, queue, annotation, faults=[error.detail], status=409)
     if made and annotation.verdict:  # of what had a verdict already, another one: from the list of those
         messages.success(request, "Your verdict is in force now. The one before it is kept in the record.")
-        return redirect(f"{reverse('queue-reviews', args=[queue.project.slug, queue.pk])}")
-    return redirect(here)
+        return redirect("queue-reviews", queue.project.slug, queue.pk)
+    return redirect("queue-review", queue.project.slug, queue.pk)
 
 
 def _review_page(
