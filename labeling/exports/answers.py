@@ -6,15 +6,15 @@ Candidates' ids stand in place of the keys that each annotator saw. Nothing is p
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from fractions import Fraction
 
-from labeling.exports.records import Annotation, Example
+from labeling.exports.records import Annotation, Example, value
 from labeling.questions import Config
 from labeling.questions.rank import places
 
 
-@dataclass(frozen=True)
+@value
 class Text:
     """A response that somebody wrote, or made from the candidate `original`."""
 
@@ -24,7 +24,7 @@ class Text:
     original: int | None = None
 
 
-@dataclass(frozen=True)
+@value
 class Ranking:
     """One person's order of candidates: the place of each id, 0 for the best, ties sharing one.
 
@@ -38,7 +38,7 @@ class Ranking:
     strengths: int = 0
 
 
-@dataclass(frozen=True)
+@value
 class Judged:
     """All rankings of one prompt under one question of one queue. `source`: `ranked`, or `compared` for two."""
 
@@ -54,7 +54,7 @@ class Judged:
         return sorted({candidate for ranking in self.rankings for candidate in ranking.places})
 
 
-@dataclass(frozen=True)
+@value
 class Verdicts:
     """What people said of each candidate by itself, under one question of one queue.
 
@@ -68,7 +68,7 @@ class Verdicts:
     votes: Mapping[int, tuple[bool | None, ...]]
 
 
-@dataclass(frozen=True)
+@value
 class Shares:
     """How far up the scale people put each candidate, under all questions of one queue that were asked for.
 
@@ -122,8 +122,8 @@ def _less(ranking: Ranking, without: Collection[int]) -> Ranking:
 
 def rankings_of(annotation: Annotation) -> Iterator[Ranking]:
     """Every order of candidates that one annotation holds."""
-    for question in annotation.form.questions:
-        if question["type"] in ("rank", "compare") and question["name"] in annotation.answers:
+    for question in annotation.form.asking("rank", "compare"):
+        if question["name"] in annotation.answers:
             yield ranking_of(annotation, question)
 
 
@@ -197,7 +197,7 @@ def shares(example: Example, attributes: Collection[str] = (), without: Collecti
     """
     found: dict[str, tuple[int, dict[str, None], dict[int, list[Fraction]]]] = {}
     for annotation in example.current:
-        asked = [question for question in annotation.form.questions if _rates(question, annotation, attributes)]
+        asked = [question for question in annotation.form.asking("rate") if _rates(question, annotation, attributes)]
         if not asked:
             continue
         _, names, ratings = found.setdefault(annotation.queue, (annotation.task_id, {}, {}))
@@ -214,8 +214,7 @@ def shares(example: Example, attributes: Collection[str] = (), without: Collecti
 def _rates(question: Config, annotation: Annotation, attributes: Collection[str]) -> bool:
     """Whether this question rates each response on more than two steps, counts, and was answered."""
     return (
-        question["type"] == "rate"
-        and question["per"] == "candidate"
+        question["per"] == "candidate"
         and question["max"] - question["min"] > 1
         and question["name"] in annotation.answers
         and (not attributes or question["name"] in attributes)
@@ -235,6 +234,6 @@ def _ratings(annotation: Annotation, asked: Collection[Config]) -> dict[int, lis
 def _answered(example: Example, *kinds: str) -> Iterator[tuple[Annotation, Config]]:
     """Every current annotation with every question of these types that it answers."""
     for annotation in example.current:
-        for question in annotation.form.questions:
-            if question["type"] in kinds and question["name"] in annotation.answers:
+        for question in annotation.form.asking(*kinds):
+            if question["name"] in annotation.answers:
                 yield annotation, question

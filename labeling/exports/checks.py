@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from labeling.exports import control_tokens
-from labeling.exports.records import Message, Row
+from labeling.exports.records import Row
 
 # The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
 FIRST_BYTES = 10 * 1024 * 1024
@@ -17,6 +17,10 @@ HOSTED_ROWS, HOSTED_BYTES = 10, 512_000_000
 
 # What Arrow reads as a point in time: a date, or a date and a time without fractions of a second.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
+
+
+# What every message has; some have more.
+_PLAIN = frozenset({"role", "content"})
 
 
 def is_date(text: str) -> bool:
@@ -91,19 +95,24 @@ class Watch:
         return said
 
 
-def _differs_in_shape(row: Row) -> bool:
-    """Whether a row has what other rows may not have, so that a part of the dataset has other columns than another."""
-    places = [row, *(value for value in row.values() if isinstance(value, dict))]
-    return any(isinstance(place.get("tools"), list) for place in places) or any(
-        set(message) != {"role", "content"} for place in places for message in _messages(place)
-    )
-
-
-def _messages(row: Mapping[str, Any]) -> Iterator[Message]:
-    """The messages of a row, in whichever of its columns they stand."""
-    for value in row.values():
-        if isinstance(value, list) and value and isinstance(value[0], dict) and {"role", "content"} <= set(value[0]):
-            yield from value
+def _differs_in_shape(row: Mapping[str, Any]) -> bool:
+    """Whether a row has what other rows may not have, so that a part of the dataset has other columns than another:
+    messages with more than a role and a text, or a list of tools.
+    """
+    # Plain loops and types: every row comes through here.
+    for name, value in row.items():
+        kind = type(value)
+        if kind is dict:
+            if _differs_in_shape(value):
+                return True
+        elif kind is list:
+            if name == "tools":
+                return True
+            if value and type(value[0]) is dict and value[0].keys() >= _PLAIN:
+                for message in value:
+                    if message.keys() != _PLAIN:
+                        return True
+    return False
 
 
 def about_apart(prompts: int) -> list[str]:

@@ -6,7 +6,7 @@ Numbers are exact fractions until they are written, so that the order in which p
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fractions import Fraction
 from itertools import combinations
 
@@ -22,12 +22,13 @@ from labeling.exports.policies import (
     majorities,
     preference_of,
 )
+from labeling.exports.records import value
 
 # How many ratings of one response are kept where people differ.
 CLOSEST = 3
 
 
-@dataclass(frozen=True)
+@value
 class Order:
     """Which candidate stands above which, and the level of each, 0 for the best.
 

@@ -13,8 +13,8 @@ CONTROL = re.compile(
 
 def find(text: str) -> str:
     """The first control token in a text, or nothing."""
-    # Almost no text has either letter, and looking for it is far quicker.
-    token = CONTROL.search(text) if "<" in text or "[" in text else None
+    # Each has one of these. Almost no text does, and looking for them is far quicker; a line of JSON has many brackets.
+    token = CONTROL.search(text) if "<" in text or "INST]" in text else None
     return token.group() if token else ""
 
 

@@ -12,7 +12,12 @@ from labeling.text import with_documents
 _KEYS = ("role", "content", "tool_calls", "name", "tool_call_id")
 
 
+_PLAIN = frozenset({"role", "content"})
+
+
 def _ordered(message: Message) -> Message:
+    if message.keys() == _PLAIN:  # as nearly all have, and every row has some
+        return {"role": message["role"], "content": message["content"]}
     unknown = sorted(set(message) - set(_KEYS))
     if unknown:
         raise ValueError(f"a stored message has the key “{unknown[0]}”, which exports do not know")
@@ -36,7 +41,8 @@ def asked(prompt: Prompt) -> list[Message]:
 def asked_as_stored(prompt: Prompt) -> list[Message]:
     """The same for hosted APIs: arguments of calls that are stored as JSON text stay the very same text."""
     messages = plain(prompt)
-    messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
+    if prompt.context:
+        messages[-1] = messages[-1] | {"content": with_documents(messages[-1]["content"], prompt.context)}
     return messages
 
 

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from labeling.exports.answers import Judged, Text, edited, judged, written
 from labeling.exports.consensus import best_of
 from labeling.exports.policies import Best, Policies, Responses, accepted
-from labeling.exports.records import Candidate, Example
+from labeling.exports.records import Candidate, Example, value
 from labeling.exports.removed import Removed
 from labeling.exports.responses import is_agreed_on, is_long_enough, is_of_models, withheld
 from labeling.text import typed
 
 
-@dataclass(frozen=True)
+@value
 class Demonstration:
     """A response, trimmed, and where it comes from: the same metadata keys and types for every one."""
 

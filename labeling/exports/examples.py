@@ -13,29 +13,25 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
 from django.db import connection
 from psycopg import Cursor, IsolationLevel, ServerCursor, connect
 
+from labeling.exports.ahead import MOST_PROMPTS, Fetch, Pace, Stage, at_once, declared, one_by_one
 from labeling.exports.annotators import pseudonym
-from labeling.exports.groups import Connection, Groups
-from labeling.exports.records import Annotation, Candidate, Example, Form, Prompt
+from labeling.exports.batches import Asked, Batch, Candidates, Shown, Stored, prompt_of
+from labeling.exports.groups import Answer, Connection, Groups
+from labeling.exports.records import Annotation, Example, Form, Prompt
 from labeling.exports.scope import ALL_VERSIONS, LAST_ID, STANDS, Scope
 from labeling.questions import form_candidates
-from labeling.selectors.slots import KEYS
 from labeling.text import sql_list
 
-# How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
-# about so many characters of text, whether prompts are a line or a book.
-FIRST_PROMPTS, MOST_PROMPTS = 20, 100
-TEXT_AT_ONCE = 2_000_000
-
-_DECODER = json.JSONDecoder()
+_Rows = Sequence[tuple[Any, ...]]
+_LookedUp = tuple[_Rows, Answer]
 
 _UTC = """'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'"""
 
@@ -155,53 +151,52 @@ def held_out(own: Connection, project_id: int, tags: Sequence[str], last_prompt:
         yield from Groups(own, project_id).each(_batches(cursor, MOST_PROMPTS))
 
 
-def following(book: Book, *, led: Collection[int], after: int = 0) -> Iterator[Example]:
+def following(book: Book, *, led: Collection[int], after: int = 0) -> Generator[Example, None, None]:
     """The examples behind the prompt `after` in the order of the scope, without those that have led.
 
-    Those that lead come before these: see `leaders`.
+    Those that lead come before these: see `leaders`. What follows is read while whoever asked is busy with an example.
     """
     scope = book.scope
     shuffled = scope.shuffled is not None
-    with book.own.cursor(name="export_prompts") as cursor:
-        cursor.execute(scope.statement(_SHUFFLED if shuffled else PROMPTS), book.parameters | {"after": after})
-        yield from examples_of(
-            book, cursor, lambda prompt: prompt.id not in led and scope.wanted(prompt), ids_alone=shuffled
-        )
+    statement = scope.statement(_SHUFFLED if shuffled else PROMPTS)
+
+    def wanted(prompt: Prompt) -> bool:
+        return prompt.id not in led and scope.wanted(prompt)
+
+    with declared(book.own, "export_prompts", statement, book.parameters | {"after": after}) as fetch:
+        yield from examples_of(book, fetch, wanted, ids_alone=shuffled, reads_ahead=True)
 
 
 def examples_of(
-    book: Book,
-    cursor: ServerCursor[tuple[Any, ...]],
-    wanted: Callable[[Prompt], bool],
-    *,
-    ids_alone: bool = False,
+    book: Book, fetch: Fetch, wanted: Callable[[Prompt], bool], *, ids_alone: bool = False, reads_ahead: bool = False
 ) -> Iterator[Example]:
-    """The examples of the prompts that a cursor gives, as far as they are wanted: more at a time as it goes on.
+    """The examples of the prompts that `fetch` gives, as far as they are wanted: more at a time as it goes on.
 
-    `ids_alone`: it gives the ids of prompts, and the rest is looked up.
+    `ids_alone`: it gives the ids of prompts, and the rest is looked up. `reads_ahead`: the next are read meanwhile.
     """
+    pace = Pace()
 
-    def fetch(number: int) -> _Batch | None:
-        rows = cursor.fetchmany(number)
-        rows = _in_order(book, rows) if ids_alone else rows
-        if not rows:
-            return None
-        found = book.grouped([_prompt(row) for row in rows])
-        text = sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
-        return book.batch([prompt for prompt in found if wanted(prompt)], len(rows), text)
+    def first() -> Answer | None:
+        return None if pace.ended else fetch(pace.number)
 
-    number = FIRST_PROMPTS
-    while batch := fetch(number):
+    def rows(answer: Answer) -> list[tuple[Any, ...]] | None:
+        found = answer.fetchall()
+        pace.ended = pace.ended or not found
+        return found or None
+
+    def looked_up(answer: Answer) -> _LookedUp | None:
+        ids = rows(answer)
+        return book.looked_up(ids) if ids else None
+
+    stages: list[Stage] = [
+        *([looked_up, book.in_order] if ids_alone else [rows]),
+        book.ask_for_groups,
+        lambda asked: book.ask_for_annotations(asked, wanted),
+        lambda asked: book.ask_for_candidates(asked, ahead=reads_ahead),
+    ]
+    for batch in at_once(book.own, first, stages) if reads_ahead else one_by_one(first, stages):
         yield from book.made(batch)
-        number = min(MOST_PROMPTS, 2 * number, max(1, TEXT_AT_ONCE // max(1, batch.characters // batch.read)))
-        del batch  # or two would be in memory while the next is read
-
-
-def _in_order(book: Book, ids: Sequence[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
-    """The rows of prompts, in the order of their ids here."""
-    found = book.own.execute(_THESE, {"prompts": sql_list(pk for (pk,) in ids)}) if ids else ()
-    rows = {row[0]: row for row in found}
-    return [rows[pk] for (pk,) in ids]
+        pace.learn(batch.read, batch.characters)
 
 
 def count(own: Connection, scope: Scope) -> int:
@@ -218,63 +213,7 @@ def message_keys(book: Book) -> tuple[str, ...]:
 
 def _batches(cursor: ServerCursor[tuple[Any, ...]], number: int) -> Iterator[list[Prompt]]:
     while rows := cursor.fetchmany(number):
-        yield [_prompt(row) for row in rows]
-
-
-class _Shown:
-    """The candidates that people were shown with some prompts, read when the first of them is asked for."""
-
-    def __init__(self, ids: Sequence[int], read: Callable[[Sequence[int]], dict[int, Candidate]]) -> None:
-        self._ids = ids
-        self._read = read
-        self._found: dict[int, Candidate] | None = None
-
-    def get(self, pk: int) -> Candidate:
-        """One of them."""
-        if self._found is None:
-            self._found = self._read(self._ids)
-        return self._found[pk]
-
-    @property
-    def text(self) -> int:
-        """How many characters have been read."""
-        return sum(len(candidate.text) for candidate in self._found.values()) if self._found else 0
-
-
-class _Candidates(Mapping[int, Candidate]):
-    """Those of one prompt, for whoever goes through them. Asked for by its id, any of the batch is given."""
-
-    __slots__ = ("_annotations", "_shown")
-
-    def __init__(self, shown: _Shown, annotations: Sequence[Annotation]) -> None:
-        self._shown = shown
-        self._annotations = annotations
-
-    def __getitem__(self, pk: int) -> Candidate:
-        return self._shown.get(pk)
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(dict.fromkeys(pk for annotation in self._annotations for pk in annotation.shown.values()))
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
-@dataclass(frozen=True)
-class _Batch:
-    """Prompts with what belongs to them. `read` is how many were looked at, `text` how many characters that took."""
-
-    prompts: Sequence[Prompt]
-    annotations: Mapping[int, list[Annotation]]
-    withdrawn: Mapping[int, int]
-    shown: _Shown
-    read: int
-    text: int
-
-    @property
-    def characters(self) -> int:
-        """How many characters have been read so far, near enough."""
-        return self.text + self.shown.text
+        yield [prompt_of(row) for row in rows]
 
 
 class Book:
@@ -314,6 +253,7 @@ class Book:
         self.parameters: dict[str, Any] = scope.parameters | {"withdrawn": sorted(self.withdrawn)}
         self._statement = _CANDIDATES.format(provenance=_PROVENANCE if scope.provenance else _NO_PROVENANCE)
         self._groups = Groups(own, scope.project_id, scope.cutoff) if scope.grouped else None
+        self._needs_candidates = False
 
     def _table(self, statement: str) -> dict[int, Any]:
         return dict(self.own.execute(statement, [self.scope.project_id]).fetchall())
@@ -323,29 +263,56 @@ class Book:
         found = self.own.execute(_ANY_REVIEW, self.scope.parameters | {"queues": sql_list(self.queues)}).fetchone()
         return bool(found and found[0])
 
-    def grouped(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
-        """The same prompts, with their groups where the scope asks for them."""
-        return self._groups.of(prompts) if self._groups else prompts
-
     def examples(self, prompts: Sequence[Prompt]) -> Iterator[Example]:
         """One example for each prompt, in their order."""
-        return self.made(self.batch(prompts, len(prompts), 0))
+        return self.made(self.ask_for_candidates(self._annotations_of(prompts, len(prompts), 0)))
 
-    def batch(self, prompts: Sequence[Prompt], read: int, text: int) -> _Batch:
-        """Prompts with their annotations. Candidates are read when one is asked for: few demonstrations need any."""
+    def looked_up(self, ids: _Rows) -> _LookedUp:
+        """Asks for the rows of prompts by their ids."""
+        return ids, self.own.execute(_THESE, {"prompts": sql_list(pk for (pk,) in ids)})
+
+    def in_order(self, asked: _LookedUp) -> _Rows:
+        """These rows, in the order of the ids."""
+        ids, answer = asked
+        rows = {row[0]: row for row in answer.fetchall()}
+        return [rows[pk] for (pk,) in ids]
+
+    def ask_for_groups(self, rows: Sequence[tuple[Any, ...]]) -> Asked:
+        """Prompts as they are read. Their groups are asked for where the scope wants to know them."""
+        prompts = [prompt_of(row) for row in rows]
+        text = sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
+        return Asked(prompts, len(rows), text, self._groups.ask(prompts) if self._groups else None)
+
+    def ask_for_annotations(self, asked: Asked, wanted: Callable[[Prompt], bool]) -> Asked:
+        """Prompts with their groups, as far as they are wanted. What was said about them is asked for."""
+        prompts = self._groups.linked(asked.prompts, asked.answer) if self._groups else asked.prompts
+        return self._annotations_of([prompt for prompt in prompts if wanted(prompt)], asked.read, asked.text)
+
+    def _annotations_of(self, prompts: Sequence[Prompt], read: int, text: int) -> Asked:
+        parameters = self.parameters | {"prompts": sql_list(prompt.id for prompt in prompts)}
+        return Asked(prompts, read, text, self.own.execute(self.annotations, parameters) if prompts else None)
+
+    def ask_for_candidates(self, asked: Asked, *, ahead: bool = False) -> Batch:
+        """Prompts with what was said about them. Few demonstrations need any candidates, so these are read when one is
+        asked for; `ahead`, they are asked for at once where the last batch needed some.
+        """
         annotations: dict[int, list[Annotation]] = defaultdict(list)
         withdrawn: Counter[int] = Counter()
-        parameters = self.parameters | {"prompts": sql_list(prompt.id for prompt in prompts)}
-        rows = self.own.execute(self.annotations, parameters).fetchall() if prompts else []
-        for row in rows:
+        shown: set[int] = set()
+        text = asked.text
+        for row in asked.answer.fetchall() if asked.answer else ():
             if row[5] in self.withdrawn:
                 withdrawn[row[0]] += 1
             else:
                 annotations[row[0]].append(self._annotation(row))
-        shown = _Shown(sorted({pk for row in rows if row[5] not in self.withdrawn for pk in row[11]}), self._candidates)
-        return _Batch(prompts, annotations, withdrawn, shown, read, text + sum(len(row[8]) for row in rows))
+                shown.update(row[11])
+            text += len(row[8])
+        candidates = Shown(sorted(shown), self._candidates_of)
+        if ahead and self._needs_candidates:
+            candidates.begin()
+        return Batch(asked.prompts, annotations, withdrawn, candidates, asked.read, text)
 
-    def made(self, batch: _Batch) -> Iterator[Example]:
+    def made(self, batch: Batch) -> Iterator[Example]:
         """The examples of a batch, one for each prompt, in their order."""
         for prompt in batch.prompts:
             mine = tuple(batch.annotations.get(prompt.id, ()))
@@ -353,43 +320,17 @@ class Book:
                 project=self.project,
                 prompt=prompt,
                 annotations=mine,
-                candidates=_Candidates(batch.shown, mine),
+                candidates=Candidates(batch.shown, mine),
                 forms=self.newest,
                 withdrawn=batch.withdrawn.get(prompt.id, 0),
                 with_tools=self.with_tools,
             )
+        self._needs_candidates = batch.shown.used
 
     def _annotation(self, row: tuple[Any, ...]) -> Annotation:
-        _, pk, slot, task, queue, person, version, latest, answers, form, guide, order, leased, at, seconds, said = row
-        name = self.name(person)
-        self.people[name] = person
-        return Annotation(
-            pk, slot, task, self.queues[queue], name, version, latest, _read(answers), self.forms[form],
-            self.guidelines[guide], dict(zip(KEYS[: len(order)], order, strict=True)), leased, at, seconds, said,
-        )  # fmt: skip
+        name = self.name(row[5])
+        self.people[name] = row[5]
+        return Stored(row, self.queues[row[4]], name, self.forms[row[9]], self.guidelines[row[10]])
 
-    def _candidates(self, ids: Sequence[int]) -> dict[int, Candidate]:
-        if not ids:
-            return {}
-        rows = self.own.execute(self._statement, {"candidates": sql_list(ids)}).fetchall()
-        return {row[0]: Candidate(*row) for row in rows}
-
-
-def _prompt(row: tuple[Any, ...]) -> Prompt:
-    pk, external_id, messages, context, batch, language, tags, metadata, tools = row
-    return Prompt(
-        id=pk,
-        messages=tuple(_read(messages)),
-        external_id=external_id,
-        context=tuple(_read(context)) if context != "[]" else (),
-        batch=batch,
-        language=language,
-        tags=tags,
-        metadata=metadata,
-        tools=tools,
-    )
-
-
-def _read(text: str) -> Any:
-    """JSON as PostgreSQL writes it, with nothing around it: `json.loads` takes twice as long to look for that."""
-    return _DECODER.raw_decode(text)[0]
+    def _candidates_of(self, ids: Sequence[int]) -> Answer:
+        return self.own.execute(self._statement, {"candidates": sql_list(ids)})

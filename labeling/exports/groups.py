@@ -14,6 +14,7 @@ from labeling.exports.records import Prompt
 from labeling.text import opening_key
 
 Connection = psycopg.Connection[tuple[Any, ...]]
+Answer = psycopg.Cursor[tuple[Any, ...]]
 
 _ANY = "SELECT EXISTS (SELECT 1 FROM labeling_splitlink WHERE project_id = %s)"
 # A release that is made again must not know what was found when it was there.
@@ -34,17 +35,31 @@ class Groups:
 
     def of(self, prompts: Sequence[Prompt]) -> Sequence[Prompt]:
         """The same prompts, each with its group and the one that it is near."""
+        return self.linked(prompts, self.ask(prompts))
+
+    def ask(self, prompts: Sequence[Prompt]) -> Answer | None:
+        """Asks for what links these prompts; None where nothing does."""
         if not self._any or not prompts:
+            return None
+        openings = list({_key(prompt) for prompt in prompts})
+        return self._own.execute(_LINKS, {**self._given, "openings": openings})
+
+    def linked(self, prompts: Sequence[Prompt], answer: Answer | None) -> Sequence[Prompt]:
+        """The same prompts with what that gave."""
+        if answer is None:
             return prompts
-        keys = [UUID(bytes=opening_key(prompt.opening)) for prompt in prompts]
-        found = self._own.execute(_LINKS, {**self._given, "openings": list(set(keys))})
+        found = answer.fetchall()
         links = {opening: (follows.bytes, near.bytes if near else b"") for opening, follows, near in found}
-        return [_linked(prompt, key, links) for prompt, key in zip(prompts, keys, strict=True)]
+        return [_linked(prompt, _key(prompt), links) for prompt in prompts]
 
     def each(self, batches: Iterable[Sequence[Prompt]]) -> Iterator[Prompt]:
         """The same of prompts that come in batches, one by one."""
         for prompts in batches:
             yield from self.of(prompts)
+
+
+def _key(prompt: Prompt) -> UUID:
+    return UUID(bytes=opening_key(prompt.opening))
 
 
 def _linked(prompt: Prompt, key: UUID, links: dict[UUID, tuple[bytes, bytes]]) -> Prompt:

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from labeling.exports.answers import Shares, Verdicts, shares, verdicts
 from labeling.exports.consensus import rating_of
 from labeling.exports.policies import Policies, label_of
-from labeling.exports.records import Example
+from labeling.exports.records import Example, value
 from labeling.exports.removed import Removed
 from labeling.exports.responses import is_agreed_on, withheld
 from labeling.text import sha256
 
 
-@dataclass(frozen=True)
+@value
 class Judgement:
     """A response, trimmed, and whether it is good: the same metadata keys and types for every one."""
 

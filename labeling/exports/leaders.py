@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from itertools import islice
 
+from labeling.exports.ahead import declared
 from labeling.exports.examples import COLUMNS, ODD_PATHS, PROMPTS, Book, examples_of, following
 from labeling.exports.groups import Connection
 from labeling.exports.records import Example, Prompt
@@ -63,7 +64,7 @@ ORDER BY a.id
 """  # noqa: S608  only constants are put in
 
 
-def read(own: Connection, scope: Scope, gives: Gives) -> Iterator[Example]:
+def read(own: Connection, scope: Scope, gives: Gives) -> Generator[Example, None, None]:
     """The examples of a scope in the order of their prompts' ids, or shuffled, but for the few that lead."""
     book = Book(own, scope)
     leading = leaders(book, [gives])
@@ -102,9 +103,9 @@ def _tried(book: Book, kind: Sequence[_Found], part: Callable[[Prompt], bool]) -
         return True
 
     for statement, values in kind:
-        with book.own.cursor(name="export_leaders") as cursor:
-            cursor.execute(book.scope.statement(statement, present=True), book.parameters | values)
-            yield from islice(examples_of(book, cursor, is_new), TRIES)
+        asked = book.scope.statement(statement, present=True)
+        with declared(book.own, "export_leaders", asked, book.parameters | values) as fetch:
+            yield from islice(examples_of(book, fetch, is_new), TRIES)
 
 
 def _giving(tried: Iterator[Example], gives: Sequence[Gives]) -> Iterator[Prompt]:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any
 
-from labeling.exports.records import Annotation, Candidate, Example
+from labeling.exports.records import Annotation, Candidate, Example, value
 
 # Labels that praise, whatever their case. Every other label names a fault.
 PRAISE = frozenset({"good", "correct", "supported"})
@@ -15,7 +14,7 @@ PRAISE = frozenset({"good", "correct", "supported"})
 _LINE = re.compile(r"[^\n]+")
 
 
-@dataclass(frozen=True)
+@value
 class Marked:
     """A response with the marks of one person under one `spans` question, none where nothing was marked.
 
@@ -41,7 +40,7 @@ def marked(example: Example, without: Collection[int] = ()) -> Iterator[Marked]:
                         yield Marked(annotation, question["name"], example.candidates[annotation.shown[key]], marks)
 
 
-@dataclass(frozen=True)
+@value
 class Step:
     """A line of a response that is not blank: its text without white space at its end, and where it stands."""
 

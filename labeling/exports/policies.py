@@ -9,7 +9,7 @@ from fractions import Fraction
 from itertools import combinations
 
 from labeling.exports.answers import Judged, Ranking
-from labeling.exports.records import Prompt
+from labeling.exports.records import Prompt, value
 from labeling.text import opening_key, sha256
 
 
@@ -179,7 +179,7 @@ def split_of(group: bytes, ratios: tuple[int, int, int] = USUAL) -> Split:
     raise ValueError(f"ratios must come to 100, not {edge}")
 
 
-@dataclass(frozen=True)
+@value
 class Preference:
     """`better` stands above `worse` for a strict majority of those who ranked both.
 
@@ -358,7 +358,7 @@ def _fits(pairs: Pairs, better: int, worse: int, lowest: int) -> bool:
             return better == 0 and worse == lowest and lowest > 0
 
 
-@dataclass(frozen=True)
+@value
 class Best:
     """The candidate that beats every other one.
 

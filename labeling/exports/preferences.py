@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from labeling.exports.answers import Judged, Text, edited, judged, rankings_of, shares
 from labeling.exports.consensus import candidates_rated, relations
 from labeling.exports.policies import Edits, Margin, Policies, Preference, choose
-from labeling.exports.records import Annotation, Candidate, Example
+from labeling.exports.records import Annotation, Candidate, Example, value
 from labeling.exports.removed import Removed
 from labeling.exports.responses import is_agreed_on, is_long_enough, is_of_models, withheld
 from labeling.text import typed
 
 
-@dataclass(frozen=True)
+@value
 class Pair:
     """A better and a worse response, trimmed, and the votes behind it: the same metadata keys and types for all.
 

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from fractions import Fraction
 from itertools import combinations
 
 from labeling.exports.consensus import rating_of
 from labeling.exports.policies import Ratings
-from labeling.exports.records import Candidate, Example
+from labeling.exports.records import Candidate, Example, value
 from labeling.questions import Config
 
 
-@dataclass(frozen=True)
+@value
 class Rated:
     """A response with the ratings it got: every rater's number, by the name of the question.
 
@@ -37,7 +36,7 @@ class Rated:
         return float(1 - Fraction(sum(apart), len(apart) * (asked["max"] - asked["min"])))
 
 
-@dataclass(frozen=True)
+@value
 class _Given:
     """One number that somebody gave a response."""
 

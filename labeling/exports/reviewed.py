@@ -19,7 +19,10 @@ def reviewed(example: Example, policies: Policies, removed: Removed) -> Example:
     newest version was not chosen in the first place, the answer is in no row anyway, and stays as it is.
     """
     asked = policies.reviewed
-    if all(_fits(one, asked) for one in example.annotations):
+    for one in example.annotations:  # a plain loop: every prompt of an export comes through here
+        if not _fits(one, asked):
+            break
+    else:
         return example
     seats: dict[int, list[Annotation]] = {}
     for one in example.annotations:
@@ -35,14 +38,10 @@ def _standing(versions: Sequence[Annotation], asked: Reviewed, removed: Removed)
         return versions
     removed.add("rejected" if newest.verdict == "rejected" else "not_accepted")
     accepted = [one for one in older if one.verdict == "accepted"]
-    return [replace(accepted[-1], latest=True)] if accepted else ()
+    return [accepted[-1].as_latest()] if accepted else ()
 
 
 def _fits(annotation: Annotation, asked: Reviewed) -> bool:
-    match asked:
-        case Reviewed.ANY:
-            return True
-        case Reviewed.NOT_REJECTED:
-            return annotation.verdict != "rejected"
-        case Reviewed.ACCEPTED:
-            return annotation.verdict == "accepted"
+    if asked is Reviewed.NOT_REJECTED:
+        return annotation.verdict != "rejected"
+    return asked is Reviewed.ANY or annotation.verdict == "accepted"

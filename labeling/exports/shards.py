@@ -9,7 +9,8 @@ repeat others, a hash of each of its rows.
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -96,7 +97,7 @@ class Making:
     tools: Tools = field(default_factory=Tools)
 
 
-def made(making: Making, *, standing: Standing | None, tick: Callable[[int], None]) -> Iterator[Made]:
+def made(making: Making, *, standing: Standing | None, tick: Callable[[int], None]) -> Generator[Made, None, None]:
     """The shards that are still to come. Their local files are gone when the next one is asked for.
 
     `standing` None begins with the first, and finds the prompts that lead. `tick` is told of every prompt how many it
@@ -119,15 +120,17 @@ def made(making: Making, *, standing: Standing | None, tick: Callable[[int], Non
             shard.add(example, leads=True)
             done += 1
             tick(done)
-        for example in examples.following(book, led=set(led), after=behind.last):
-            if filled == plan.shard_prompts:
-                yield shard.made(last, led)
-                shutil.rmtree(shard.folder)
-                number, filled = number + 1, 0
-                shard = _Shard(making, number, shard.totals, cleaning, keys)
-            shard.add(example, leads=False)
-            last, done, filled = example.prompt.id, done + 1, filled + 1
-            tick(done)
+        # Closed whatever happens: it reads ahead, and the connection must not be closed before.
+        with closing(examples.following(book, led=set(led), after=behind.last)) as following:
+            for example in following:
+                if filled == plan.shard_prompts:
+                    yield shard.made(last, led)
+                    shutil.rmtree(shard.folder)
+                    number, filled = number + 1, 0
+                    shard = _Shard(making, number, shard.totals, cleaning, keys)
+                shard.add(example, leads=False)
+                last, done, filled = example.prompt.id, done + 1, filled + 1
+                tick(done)
         if shard.prompts:
             yield shard.made(last, led)
             shutil.rmtree(shard.folder)

@@ -7,7 +7,7 @@ must be one to another prompt.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -96,7 +96,7 @@ class Spread:
             yield self._window.take()
 
 
-def apart(prompts: Iterable[Sequence[Row]]) -> Iterator[tuple[bool, Row]]:
+def apart(prompts: Iterable[Sequence[Row]]) -> Generator[tuple[bool, Row], None, None]:
     """All rows, each with whether it is its prompt's first, spread as `Spread` does."""
     spread = Spread()
     for rows in prompts:

@@ -186,14 +186,15 @@ class _Rows:
             splits = Splits(policies, self._removed, held_out_by(tagged))
             scope = replace(scope_of(choice), wanted=splits.wants, grouped=policies.split is not None)
             gives = gives_rows(choice, self._tools, between=self._between)
-            prompts = self._of(leaders.read(own, scope, gives), splits)
-            if choice.format.apart:
-                yield from apart(prompts)
-            else:
-                for rows in prompts:
-                    yield from ((place == 0, row) for place, row in enumerate(rows))
+            # Closed in their turn, or what is on its way would be waited for on a connection that is closed.
+            with (
+                closing(leaders.read(own, scope, gives)) as found,
+                closing(self._of(found, splits)) as prompts,
+                closing(apart(prompts) if choice.format.apart else _in_turn(prompts)) as rows,
+            ):
+                yield from rows
 
-    def _of(self, found: Iterable[Example], splits: Splits) -> Iterator[list[Row]]:
+    def _of(self, found: Iterable[Example], splits: Splits) -> Generator[list[Row], None, None]:
         """The rows of each prompt."""
         for example in found:
             if self._between:
@@ -202,6 +203,13 @@ class _Rows:
             if rows and self._choice.policies.split is not None:
                 self._apart += splits.is_apart(example.prompt)
             yield rows
+
+
+def _in_turn(prompts: Iterable[list[Row]]) -> Generator[tuple[bool, Row], None, None]:
+    """The rows of all prompts, each with whether it is its prompt's first."""
+    for rows in prompts:
+        for place, row in enumerate(rows):
+            yield place == 0, row
 
 
 def _why_empty(choice: Choice, removed: Removed) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -93,8 +93,9 @@ def build(release: Release, *, should_stop: Callable[[], bool] = lambda: False) 
             if release.prompts_of is None:
                 release.prompts_of = examples.count(own, making.book.scope)
             background.still_held(release, prompts_of=release.prompts_of, has_files=True)
-            for made in shards.made(making, standing=standing, tick=watch):
-                _store(release, made)
+            with closing(shards.made(making, standing=standing, tick=watch)) as found:
+                for made in found:
+                    _store(release, made)
         _finish(release, making.plan)
 
 

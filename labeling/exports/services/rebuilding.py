@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -39,12 +40,13 @@ def rebuild(release: Release) -> Iterator[Compared]:
     with tempfile.TemporaryDirectory(prefix="annotate-rebuild-") as folder, examples.snapshot() as own:
         making = building.making_of(own, plan, release, Path(folder))
         plan = making.plan
-        for made in shards.made(making, standing=None, tick=lambda done: None):
-            counted = made.totals
-            for file in made.files:
-                files.append(file.as_dict)
-                seen.add(file.path)
-                yield _compared(release, listed.get(file.path), file.as_dict)
+        with closing(shards.made(making, standing=None, tick=lambda done: None)) as found:
+            for made in found:
+                counted = made.totals
+                for file in made.files:
+                    files.append(file.as_dict)
+                    seen.add(file.path)
+                    yield _compared(release, listed.get(file.path), file.as_dict)
     # By the code of then: a newer version is no difference in the data.
     head = building.head_of(release, release.manifest["code"])
     manifest = manifests.make(plan, head, counted, files)

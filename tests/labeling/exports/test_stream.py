@@ -494,13 +494,13 @@ def test_candidates_are_read_for_rows_that_need_them(
     make.ranked(make.queue(project, preset="ranking"), ann, [["Answer 1 to 0"], ["Answer 0 to 0"]])
     make.written(make.queue(project, slug="write"), ann, "Mine.")
     read: list[int] = []
-    real = examples.Book._candidates
+    real = examples.Book._candidates_of
 
     def counted(book: examples.Book, ids: Sequence[int]) -> Any:
         read.extend(ids)
         return real(book, ids)
 
-    monkeypatch.setattr(examples.Book, "_candidates", counted)
+    monkeypatch.setattr(examples.Book, "_candidates_of", counted)
     assert len(exported(project, format="sft")) == 1
     assert read == []
     assert len(exported(project, format="preference")) == 1

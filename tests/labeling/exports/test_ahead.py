@@ -1,0 +1,120 @@
+"""What comes next is read while rows are made: nothing is lost, given twice or out of order, and nothing stays open."""
+
+from __future__ import annotations
+
+import logging
+from contextlib import closing
+
+import pytest
+
+from labeling.exports import choices, stream
+from labeling.exports.ahead import FIRST_PROMPTS, MOST_PROMPTS, TEXT_AT_ONCE, Pace, Stage, at_once, one_by_one
+from labeling.exports.batches import Stored
+from labeling.exports.examples import Book, following, snapshot
+from labeling.exports.records import Form
+from labeling.exports.scope import Scope
+from labeling.models import User
+from tests import make
+from tests.labeling.exports.connections import wait_for_exports
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+@pytest.mark.parametrize("number", [1, FIRST_PROMPTS, FIRST_PROMPTS + 1, 37, 2 * MOST_PROMPTS + 50])
+def test_every_prompt_comes_once_and_in_order(number: int) -> None:
+    project = make.project()
+    made = [prompt.pk for prompt in make.imported(project, number)]
+    with snapshot() as own:
+        book = Book(own, Scope(project.pk, unanswered=True))
+        assert [example.prompt.id for example in following(book, led=())] == made
+        assert [example.prompt.id for example in following(book, led={made[0]}, after=made[0])] == made[1:]
+        shuffled = Book(own, Scope(project.pk, unanswered=True, shuffled=5))
+        assert sorted(example.prompt.id for example in following(shuffled, led=())) == made
+
+
+def test_no_prompt_is_no_example() -> None:
+    with snapshot() as own:
+        assert list(following(Book(own, Scope(make.project().pk, unanswered=True)), led=())) == []
+
+
+def test_what_belongs_to_a_prompt_stays_with_it(ann: User) -> None:
+    project = make.project(annotators=[ann])
+    number = 3 * MOST_PROMPTS
+    make.imported(project, number, candidates=2)
+    queue = make.queue(project, preset="ranking")
+    for place in range(number):
+        make.ranked(queue, ann, [[f"Answer 1 to {place}"], [f"Answer 0 to {place}"]])
+    with snapshot() as own:
+        place = -1
+        for place, example in enumerate(following(Book(own, Scope(project.pk)), led=())):
+            (annotation,) = example.annotations
+            texts = [example.candidates[annotation.shown[key]].text for key in sorted(annotation.shown)]
+            assert sorted(texts) == [f"Answer 0 to {place}", f"Answer 1 to {place}"]
+        assert place == number - 1
+
+
+def test_whoever_stops_early_leaves_a_connection_that_works(caplog: pytest.LogCaptureFixture) -> None:
+    project = make.project()
+    make.imported(project, 200)
+    with snapshot() as own:
+        book = Book(own, Scope(project.pk, unanswered=True))
+        with closing(following(book, led=())) as found:
+            first = next(found)
+        # The same once more on the same connection: its cursor and its pipeline are gone.
+        with closing(following(book, led=())) as found:
+            assert next(found).prompt.id == first.prompt.id
+        assert own.execute("SELECT 1").fetchone() == (1,)
+    export = stream.Export(choices.parse(project, {"format": "prompts"}))
+    next(export)
+    export.close()
+    wait_for_exports(0)
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def test_stages_give_the_same_whether_at_once_or_one_by_one() -> None:
+    stages: list[Stage] = [lambda n: n if n % 3 else None, lambda n: 10 * n, lambda n: n + 1]
+
+    def first() -> int | None:
+        return next(numbers, None)
+
+    numbers = iter(range(1, 20))
+    expected = [10 * n + 1 for n in range(1, 20) if n % 3]
+    assert list(one_by_one(first, stages)) == expected
+    numbers = iter(range(1, 20))
+    with snapshot() as own:
+        assert list(at_once(own, first, stages)) == expected
+
+
+def test_what_is_asked_for_is_there_when_the_next_stage_wants_it() -> None:
+    with snapshot() as own:
+        numbers = iter(range(50))
+
+        def ask(number: int) -> object:
+            return own.execute("SELECT %s::int + 1", [number])
+
+        stages: list[Stage] = [ask, lambda answer: ask(answer.fetchone()[0]), lambda answer: ask(answer.fetchone()[0])]
+        found = [answer.fetchone()[0] for answer in at_once(own, lambda: next(numbers, None), stages)]
+    assert found == [number + 3 for number in range(50)]
+
+
+def test_batches_grow_as_far_as_their_text_is_short() -> None:
+    pace = Pace()
+    for _ in range(10):
+        pace.learn(pace.number, 100 * pace.number)
+    assert pace.number == MOST_PROMPTS
+    pace.learn(MOST_PROMPTS, 10 * TEXT_AT_ONCE)
+    assert pace.number == MOST_PROMPTS // 10
+    pace.learn(1, 50 * TEXT_AT_ONCE)
+    assert pace.number == 1
+
+
+def test_answers_are_read_from_their_text_once() -> None:
+    row = (1, 2, 3, 4, 5, 6, 1, True, '{"a": {"text": "b"}}', 7, 8, [21, 22], "", "", None, "")
+    annotation = Stored(row, "queue", "person", Form(1, ()), 1)
+    assert annotation.answers == {"a": {"text": "b"}}
+    assert annotation.answers is annotation.answers
+    assert annotation.shown == {"a": 21, "b": 22}
+    with pytest.raises(AttributeError, match="nothing"):
+        annotation.nothing  # noqa: B018
+    older = annotation.as_latest()
+    assert (older.id, older.slot_id, older.answers, older.shown) == (2, 3, annotation.answers, annotation.shown)
