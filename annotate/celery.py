@@ -1,12 +1,13 @@
 """The Celery application. Functions run by Celery are called jobs and live in ``<app>/jobs.py``."""
 
-import gc
 import os
 from pathlib import Path
 from typing import Any
 
 from celery import Celery
 from celery.signals import after_task_publish, beat_init, setup_logging, worker_process_init
+
+from annotate import garbage
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "annotate.settings")
 
@@ -30,5 +31,4 @@ def show_that_beat_lives(sender: Any, **_: object) -> None:
 @worker_process_init.connect
 def keep_what_is_loaded(**_: object) -> None:
     """Tell the garbage collector that what is loaded stays, as `annotate.web` does."""
-    gc.collect()
-    gc.freeze()
+    garbage.settle()

@@ -1,11 +1,11 @@
 """How gunicorn serves the site. Gunicorn reads the names below: ``gunicorn -c python:annotate.web annotate.wsgi``."""
 
-import gc
 import os
 import sys
 import tempfile
 from typing import Any
 
+from annotate import garbage
 from annotate.environment import Environment
 from annotate.site import Site
 
@@ -30,8 +30,7 @@ worker_tmp_dir = "/dev/shm" if os.access("/dev/shm", os.W_OK) else tempfile.gett
 
 def post_worker_init(worker: Any) -> None:
     """Have threads take turns quickly, and the garbage collector leave alone what the site has loaded."""
-    gc.collect()
-    gc.freeze()
+    garbage.settle()
     # A thread that has an answer from the database waits so long, in seconds, for one that computes: five times less
     # than Python's default, at each of its statements.
     sys.setswitchinterval(0.001)

@@ -9,6 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import orjson
+
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
@@ -26,9 +28,19 @@ def unfit_text(text: str) -> str | None:
     return None
 
 
-def compact_json(value: Any) -> str:
-    """JSON on one line without spaces, letters and the order of keys as they are. Raises ValueError for NaN."""
-    return _COMPACT.encode(value)
+def compact_json(value: Any) -> bytes:
+    """JSON on one line without spaces, in UTF-8, letters and the order of keys as they are.
+
+    Raises ValueError for what is not JSON, such as NaN or half of a character.
+    """
+    try:
+        line = orjson.dumps(value)
+    except TypeError:  # such as a number of more than 64 bits
+        return _COMPACT.encode(value).encode()
+    # It writes null for what is no number, without a word. JSON as text inside has a backslash before its quotes.
+    if b"null" in line and b'":null' in line.replace(b'\\":null', b""):
+        return _COMPACT.encode(value).encode()
+    return line
 
 
 def sql_list(items: Iterable[object]) -> str:

@@ -5,13 +5,12 @@ Candidates' ids stand in place of the keys that each annotator saw. Nothing is p
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import field, replace
 from fractions import Fraction
 
 from labeling.exports.records import Annotation, Example, value
 from labeling.questions import Config
-from labeling.questions.rank import places
 
 
 @value
@@ -40,18 +39,20 @@ class Ranking:
 
 @value
 class Judged:
-    """All rankings of one prompt under one question of one queue. `source`: `ranked`, or `compared` for two."""
+    """All rankings of one prompt under one question of one queue. `source`: `ranked`, or `compared` for two.
+
+    `candidates` are the ids that were ranked, in ascending order.
+    """
 
     queue: str
     question: str
     task_id: int
     source: str
     rankings: tuple[Ranking, ...]
+    candidates: Sequence[int] = field(init=False, repr=False, compare=False)
 
-    @property
-    def candidates(self) -> list[int]:
-        """The ids that were ranked, in ascending order."""
-        return sorted({candidate for ranking in self.rankings for candidate in ranking.places})
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "candidates", sorted(set().union(*[ranking.places for ranking in self.rankings])))
 
 
 @value
@@ -133,12 +134,12 @@ def ranking_of(annotation: Annotation, question: Config) -> Ranking:
 
 
 def _ranked(annotation: Annotation, question: Config) -> Ranking:
-    answer = annotation.answers[question["name"]]
+    answer, shown = annotation.answers[question["name"]], annotation.shown
     line = answer.get("acceptable")
     accepted = None
     if line is not None:
-        accepted = frozenset(annotation.shown[key] for group in answer["groups"][:line] for key in group)
-    return Ranking({annotation.shown[key]: place for key, place in places(answer).items()}, accepted)
+        accepted = frozenset([shown[key] for group in answer["groups"][:line] for key in group])
+    return Ranking({shown[key]: place for place, group in enumerate(answer["groups"]) for key in group}, accepted)
 
 
 def _compared(annotation: Annotation, question: Config) -> Ranking:

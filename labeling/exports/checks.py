@@ -53,13 +53,13 @@ class Watch:
             "odd_messages": self._odd_messages,
         }
 
-    def see(self, row: Row, line: str, *, before: int) -> None:
-        """One row with its line of text; `before` is how many bytes of the file stand before it."""
+    def see(self, row: Row, line: bytes, *, before: int) -> None:
+        """One row with its line; `before` is how many bytes of the file stand before it."""
         if not self._dates_settled:
             self._look_for_dates(row)
             # Every column shows itself in the first row, so once none of them is all dates none can become so.
             self._dates_settled = before > FIRST_BYTES or not any(self._all_dates.values())
-        token = control_tokens.find(line)
+        token = control_tokens.find_in_line(line)
         if token:
             self._control_rows += 1
             self._control_token = self._control_token or token

@@ -13,9 +13,14 @@ CONTROL = re.compile(
 
 def find(text: str) -> str:
     """The first control token in a text, or nothing."""
-    # Each has one of these. Almost no text does, and looking for them is far quicker; a line of JSON has many brackets.
+    # Each has one of these. Almost no text does, and looking for them is far quicker.
     token = CONTROL.search(text) if "<" in text or "INST]" in text else None
     return token.group() if token else ""
+
+
+def find_in_line(line: bytes) -> str:
+    """The same in a line of JSON, as UTF-8."""
+    return find(line.decode()) if b"<" in line or b"INST]" in line else ""
 
 
 def escape(text: str) -> str:

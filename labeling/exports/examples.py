@@ -88,16 +88,16 @@ SELECT EXISTS (
 )
 """
 _CANDIDATES = """
-SELECT c.id, c.text, c.origin, c.model, c.revision, c.backend, c.generator, {provenance}
+SELECT c.id, c.text, c.origin, c.model{provenance}
 FROM labeling_candidate c WHERE c.id = ANY(%(candidates)s::bigint[])
 """
-_PROVENANCE = """
+_PROVENANCE = """, c.revision, c.backend, c.generator,
        (jsonb_build_object(
            'sampling', c.sampling, 'seed', c.seed, 'prompt_tokens', c.prompt_tokens,
            'completion_tokens', c.completion_tokens, 'finish_reason', c.finish_reason, 'seconds', c.seconds
        ) || c.provenance)::text
 """
-_NO_PROVENANCE = "'{}'"
+_NO_PROVENANCE = ""
 # Prompts with tool calls, and those with a name or a call's id in a message. Migration 0005 has an index of each, whose
 # condition must be written in the same words.
 ODD_PATHS = ("$[*].tool_calls", "$[*] ? (exists(@.name) || exists(@.tool_call_id))")

@@ -38,7 +38,7 @@ def _tells_apart(name: str) -> bool:
 
 def hash_of(row: Row) -> str:
     """16 hexadecimal digits that change with what the row says."""
-    return hashlib.sha256(encode(_without_people(row)).rstrip("\n").encode()).hexdigest()[:16]
+    return hashlib.sha256(encode(_without_people(row)).rstrip(b"\n")).hexdigest()[:16]
 
 
 def _without_people(value: Any) -> Any:

@@ -218,19 +218,27 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
     `circles_in`.
     """
     found = []
-    candidates = sorted({candidate for ranking in rankings for candidate in ranking.places})
+    candidates = sorted(set().union(*[ranking.places for ranking in rankings]))
+    degrees = any(ranking.strengths for ranking in rankings)
+    # Plain loops: most of the time of an export of pairs goes through them.
     for one, other in combinations(candidates, 2):
-        both, above, below = [], 0, 0
-        for ranking in rankings:  # plain loops here and below: most of the time of an export of pairs goes through them
+        both, above, below, apart = [], 0, 0, 0
+        for ranking in rankings:
             places = ranking.places
             if one in places and other in places:
                 both.append(ranking)
-                above += places[one] < places[other]
-                below += places[one] > places[other]
-        if 2 * above > len(both):
-            found.append(preference_of(both, one, other))
-        elif 2 * below > len(both):
-            found.append(preference_of(both, other, one))
+                distance = places[other] - places[one]
+                apart += distance
+                above += distance > 0
+                below += distance < 0
+        raters = len(both)
+        if 2 * above > raters or 2 * below > raters:
+            if degrees:
+                found.append(preference_of(both, *((one, other) if above > below else (other, one))))
+            elif above > below:
+                found.append(Preference(one, other, above, below, raters - above - below, apart / raters))
+            else:
+                found.append(Preference(other, one, below, above, raters - above - below, -apart / raters))
     return found
 
 
@@ -336,26 +344,27 @@ def choose(
     fit = [p for p in preferences if _fits(pairs, at[p.better], at[p.worse], worst)]
     if len(fit) < 2:
         return fit
-    chosen = sorted(
-        fit,
-        key=lambda p: (p.votes - p.against, p.gap, sha256(f"{p.better} {p.worse}")),
-        reverse=True,
-    )
+    widest = {(p.better, p.worse): (p.votes - p.against, p.gap) for p in fit}
+    if pairs is Pairs.BEST_VS_WORST:  # its first alone
+        best = max(widest.values())
+        fit = [p for p in fit if widest[p.better, p.worse] == best]
+    if len(set(widest.values())) == len(fit):
+        fit = sorted(fit, key=lambda p: widest[p.better, p.worse], reverse=True)
+    else:  # a hash decides
+        fit = sorted(fit, key=lambda p: (widest[p.better, p.worse], sha256(f"{p.better} {p.worse}")), reverse=True)
     if pairs is Pairs.BEST_VS_RANDOM:
-        return sorted(chosen, key=lambda p: sha256(f"{seed} {p.better} {p.worse}"))[:1]
-    return chosen[:1] if pairs is Pairs.BEST_VS_WORST else chosen
+        return sorted(fit, key=lambda p: sha256(f"{seed} {p.better} {p.worse}"))[:1]
+    return fit[:1] if pairs is Pairs.BEST_VS_WORST else fit
 
 
 def _fits(pairs: Pairs, better: int, worse: int, lowest: int) -> bool:
-    match pairs:
-        case Pairs.ALL:
-            return True
-        case Pairs.ADJACENT:
-            return worse - better == 1
-        case Pairs.BEST_VS_REST | Pairs.BEST_VS_RANDOM:
-            return better == 0 and worse > 0
-        case Pairs.BEST_VS_WORST:
-            return better == 0 and worse == lowest and lowest > 0
+    if pairs is Pairs.BEST_VS_WORST:
+        return better == 0 and worse == lowest and lowest > 0
+    if pairs is Pairs.ALL:
+        return True
+    if pairs is Pairs.ADJACENT:
+        return worse - better == 1
+    return better == 0 and worse > 0
 
 
 @value

@@ -100,7 +100,7 @@ def shown(row: Row) -> ShownRow:
     talk = {name: turns for name, value in row.items() if (turns := tuple(_turns(name, value)))}
     facts = [fact for name, value in row.items() if name not in talk for fact in _facts(name, value)]
     parts = tuple(Part(name, turns) for name, turns in talk.items())
-    return ShownRow(parts, _source(dict(facts)), tuple(facts), _cut("", encode(row).rstrip("\n")))
+    return ShownRow(parts, _source(dict(facts)), tuple(facts), _cut("", encode(row).decode().rstrip("\n")))
 
 
 def _source(facts: dict[str, str]) -> str:
@@ -148,7 +148,7 @@ def _turn(item: dict[str, Any]) -> Turn:
     if "completion" in item:
         return _cut(f"rank {item['rank']}", "\n".join(message["content"] for message in item["completion"]))
     if isinstance(item.get("function"), dict):
-        return _cut(str(item["function"]["name"]), encode(item["function"]).rstrip("\n"))
+        return _cut(str(item["function"]["name"]), encode(item["function"]).decode().rstrip("\n"))
     who = " · ".join(str(item[name]) for name in _NAMES if item.get(name))
     if "rank" in item:
         who += f" · rank {item['rank']}"

@@ -268,7 +268,7 @@ class _Sheet:
     def _write(self, row: Row, *, opens: bool) -> None:
         line = encode(row)
         self._totals.see(self._part, row, line, opens=opens)
-        self.writer.write(line.encode())
+        self.writer.write(line)
 
     def end(self) -> None:
         """Writes the rows that still wait: no shard waits for the next."""

@@ -23,6 +23,7 @@ from labeling.exports.splits import HELD_OUT, Splits, held_out_by
 from labeling.exports.spreading import apart
 from labeling.text import compact_json
 
+_LINE_ENDS = [(end.encode(), f"\\u{ord(end):04x}".encode()) for end in "\x85\u2028\u2029"]
 CHUNK = 64 * 1024  # bytes: large enough that sending is cheap, small enough that the first rows come at once
 
 
@@ -64,17 +65,18 @@ class Report:
         return lines + [f"Warning: {warning}" for warning in self.warnings]
 
 
-def encode(row: Row) -> str:
-    """A row as one line of strict JSON, with its line feed.
+def encode(row: Row) -> bytes:
+    """A row as one line of strict JSON in UTF-8, with its line feed.
 
     Letters stay as they are. Line ends of every kind are escaped, those of Unicode too: readers that split at them
-    would cut a row in two. Raises ValueError for what is not JSON, such as NaN.
+    would cut a row in two. Raises ValueError for what is not JSON, such as NaN or half of a character.
     """
     line = compact_json(row)
     if not line.isascii():
         # The others that Python's splitlines knows (VT, FF, FS, GS, RS) are below U+0020: JSON has escaped them.
-        line = line.replace("\x85", "\\u0085").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029")
-    return line + "\n"
+        for end, escaped in _LINE_ENDS:
+            line = line.replace(end, escaped)
+    return line + b"\n"
 
 
 def scope_of(choice: Choice) -> Scope:
@@ -280,10 +282,9 @@ class Export:
         waiting: list[bytes] = []
         size = 0
         for opens, row in self._with_first(first):
-            line = encode(row)
+            data = encode(row)
             if self._watch:
-                self._watch.see(row, line, before=report.bytes)
-            data = line.encode()
+                self._watch.see(row, data, before=report.bytes)
             report.rows += 1
             report.prompts += opens
             report.bytes += len(data)

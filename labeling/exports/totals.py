@@ -47,13 +47,13 @@ class FormatTotals:
     schema: Columns = field(default_factory=Columns)
     columns: Any = None
 
-    def see(self, part: str, row: Row, line: str, *, opens: bool) -> None:
+    def see(self, part: str, row: Row, line: bytes, *, opens: bool) -> None:
         """One row that is written, as a line of a part. `opens`: it is the first of its prompt."""
         here = self.parts.setdefault(part, PartTotals())
         here.watch.see(row, line, before=here.size)
         self.schema.see(row)
         here.rows += 1
-        here.size += len(line.encode())
+        here.size += len(line)
         self.rows += 1
         self.prompts += opens
         if "label" in row:

@@ -7,7 +7,6 @@ SQL with prompts of 4 candidates, 1 written answer and 2 rankings each.
 from __future__ import annotations
 
 import argparse
-import gc
 import os
 import shutil
 import tempfile
@@ -18,6 +17,7 @@ from pathlib import Path
 
 import psutil
 
+from annotate import garbage
 from annotate.servers import Server, create_database, postgres
 from annotate.supervisor import start_process
 
@@ -174,8 +174,7 @@ def main() -> None:
 
         django.setup()
         fill(number)
-        gc.collect()
-        gc.freeze()  # as the site does (annotate.web)
+        garbage.settle()  # as the site does
         measure_copy()
         for name, given in EXPORTS:
             if not options.only or name in options.only:

@@ -102,5 +102,5 @@ def _write(folder: Path, made: Sequence[Example]) -> None:
 def _write_rows(file: Path, name: str, policies: Policies, made: Sequence[Example]) -> list[str]:
     """Writes the rows of a format and returns their columns."""
     rows = [row for found in made for row in FORMATS[name].rows(found, policies, Removed())]
-    file.write_bytes("".join(map(encode, rows)).encode())
+    file.write_bytes(b"".join(map(encode, rows)))
     return list(rows[0]) if rows else []

@@ -47,7 +47,7 @@ class Raw(Format):
         prompt = example.prompt
         messages = plain(prompt)
         # What has no fixed shape goes into one column of JSON text: its keys differ from row to row.
-        context = compact_json([dict(document) for document in prompt.context]) if prompt.context else "[]"
+        context = compact_json([dict(document) for document in prompt.context]).decode()
         tools = {"tools_json": prompt.tools or "[]"} if example.with_tools else {}
         for annotation in example.annotations:
             seconds = annotation.active_seconds
@@ -67,7 +67,7 @@ class Raw(Format):
                 "leased_at": annotation.leased_at,
                 "submitted_at": annotation.submitted_at,
                 "active_seconds": NOT_MEASURED if seconds is None else float(seconds),
-                "answers_json": compact_json(annotation.answers),
+                "answers_json": compact_json(annotation.answers).decode(),
                 "candidates": _candidates(annotation, example),
                 "prompt_id": str(prompt.id),
                 "external_id": prompt.external_id,

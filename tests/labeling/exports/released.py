@@ -115,7 +115,7 @@ def release(
 
 
 def _file(folder: Path, path: str, name: str, split: str, rows: Sequence[Row]) -> dict[str, Any]:
-    data = "".join(map(encode, rows)).encode()
+    data = b"".join(map(encode, rows))
     if path.endswith(".gz"):
         data = gzip.compress(data, mtime=0)
     target = folder / path

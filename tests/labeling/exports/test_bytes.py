@@ -40,7 +40,7 @@ def _quiet(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def written_file(rows: Sequence[Row]) -> bytes:
-    return "".join(encode(row) for row in rows).encode()
+    return b"".join(encode(row) for row in rows)
 
 
 def loaded(data: bytes) -> list[Row]:
@@ -61,7 +61,7 @@ def watched(rows: Sequence[Row]) -> list[str]:
     for row in rows:
         line = encode(row)
         watch.see(row, line, before=before)
-        before += len(line.encode())
+        before += len(line)
     return watch.warnings()
 
 
@@ -120,7 +120,30 @@ def test_what_is_not_json_is_refused() -> None:
         with pytest.raises(ValueError, match="not JSON compliant"):
             encode({"metadata": {"agreement": number}})
     with pytest.raises(UnicodeEncodeError):
-        encode({"text": "half \ud83d"}).encode()
+        encode({"text": "half \ud83d"})
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | texts,
+        lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4),
+        max_leaves=20,
+    )
+)
+def test_a_line_says_what_the_row_says(value: Any) -> None:
+    line = encode({"value": value})
+    assert json.loads(line) == {"value": value}
+    assert line.endswith(b"}\n")
+    assert len(line.decode().splitlines()) == 1
+    # As the standard library has it, but for how it writes the exponents of very small and very large numbers.
+    if b"e" not in line:
+        plain = json.dumps({"value": value}, ensure_ascii=False, separators=(",", ":"))
+        assert line.decode().rstrip("\n") == plain.translate({0x85: "\\u0085", 0x2028: "\\u2028", 0x2029: "\\u2029"})
+
+
+def test_numbers_of_any_size_stay_what_they_are() -> None:
+    row = {"arguments": {"big": 2**70, "small": -(2**64), "nothing": None}}
+    assert json.loads(encode(row)) == row
 
 
 # --- Warnings -------------------------------------------------------------------------------------------------------

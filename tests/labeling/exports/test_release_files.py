@@ -36,7 +36,7 @@ def made(folder: Path, kind: str, rows: Sequence[Row], name: str = "rows") -> Pa
     """A file of some kind with these rows."""
     writer = LineWriter(folder / f"{name}.{KINDS[kind].ending}", KINDS[kind])
     for row in rows:
-        writer.write(encode(row).encode())
+        writer.write(encode(row))
     writer.close()
     writer.close()
     assert writer.rows == len(rows)

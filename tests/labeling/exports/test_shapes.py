@@ -600,7 +600,7 @@ def test_spans_are_every_persons_own_with_text_and_sources() -> None:
 def test_what_another_platform_reads_this_one_reads_too(name: str) -> None:
     asked = [JAPANESE, TALK[1:], TALK if name != "oasst" else JAPANESE]
     made = [example(written("散乱。"), messages=messages, id=number) for number, messages in enumerate(asked)]
-    data = "".join(encode(row) for one in made for row in FORMATS[name].rows(one, Policies(), Removed())).encode()
+    data = b"".join(encode(row) for one in made for row in FORMATS[name].rows(one, Policies(), Removed()))
     lines: list[Any] = list(SOURCES[name](BytesIO(data)))
     by_prompt = {json.dumps(line.messages): line for line in lines}
     for one in made:

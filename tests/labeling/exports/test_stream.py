@@ -453,7 +453,7 @@ def test_a_failure_on_the_way_is_not_the_end_of_a_file(project: Project) -> None
 def test_a_report_that_fails_gives_the_connection_back(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
     imported(project, {"prompt": "One?"}, {"prompt": "Two?"})
 
-    def fails(row: Any) -> str:
+    def fails(row: Any) -> bytes:
         raise ValueError("NaN is not JSON")
 
     monkeypatch.setattr(stream, "encode", fails)

@@ -127,7 +127,7 @@ def test_datasets_gives_every_row_back(name: str, policies: Policies) -> None:
     rows = rows_of(name, policies, plenty())
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "export.jsonl"
-        path.write_text("".join(map(encode, rows)), "utf-8")
+        path.write_bytes(b"".join(map(encode, rows)))
         found = datasets.load_dataset("json", data_files=str(path), split="train", cache_dir=folder)
         # Where some messages have tool calls, datasets rounds every number of the file to ten decimals.
         assert [rounded(dict(row)) for row in found] == [rounded(row) for row in rows]
@@ -213,5 +213,5 @@ def test_what_stands_beside_the_data_names_their_files(name: str) -> None:
 def test_the_same_answers_give_the_same_bytes() -> None:
     for name, policies in EVERY:
         examples = plenty()
-        one, other = ("".join(map(encode, rows_of(name, policies, examples))) for _ in range(2))
+        one, other = (b"".join(map(encode, rows_of(name, policies, examples))) for _ in range(2))
         assert one == other

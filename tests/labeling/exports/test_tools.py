@@ -140,7 +140,7 @@ def test_datasets_gives_them_back(name: str, kind: str, tmp_path: Path) -> None:
     datasets.disable_progress_bars()
     found = rows_of(name, given(tools=True))
     path = tmp_path / "rows.jsonl"
-    path.write_text("".join(map(encode, found)), "utf-8")
+    path.write_bytes(b"".join(map(encode, found)))
     if kind == "parquet":
         columns = parquet.columns_of(path)
         parquet.write(path, path := tmp_path / "rows.parquet", columns)

@@ -137,7 +137,7 @@ def test_open_assistants_reader_takes_the_trees() -> None:
     assert threads_for_open_assistant(row) == []
     assert threads_for_open_assistant(row, "en,und") == [["Hello", "Hi.", "Why?", f"Answer {n}"] for n in (1, 2)]
     # Read here again, nobody knows the language either.
-    (line, *_) = SOURCES["oasst"](BytesIO(encode(row).encode()))
+    (line, *_) = SOURCES["oasst"](BytesIO(encode(row)))
     assert line.language == ""  # type: ignore[union-attr]
 
 
