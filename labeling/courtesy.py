@@ -18,9 +18,14 @@ from django.http.response import HttpResponseBase
 # How long a stream may wait, as a multiple of the time it has worked: it keeps a fifth of its speed at least.
 SHARE = 4.0
 MOST = 0.25  # seconds that can be saved up
+# Where somebody has asked for something lately, a long answer rests after so many seconds of work, for a multiple of
+# that: other processes of the site, and the database, know nothing of whose turn it is.
+LATELY = 1.0
+WORK, REST = 0.002, 2.0
 
 _idle = threading.Condition()
 _under_way = 0
+_asked = -LATELY  # when somebody last had an answer that is made at once
 _here = threading.local()  # `counted`: whether this thread makes an answer that is waited for
 
 
@@ -31,14 +36,17 @@ def _begin() -> None:
     _here.counted = True
 
 
-def _end() -> None:
+def _end() -> bool:
+    """Whether it was counted until now."""
     global _under_way
-    if getattr(_here, "counted", False):
-        _here.counted = False
-        with _idle:
-            _under_way -= 1
-            if not _under_way:
-                _idle.notify_all()
+    if not getattr(_here, "counted", False):
+        return False
+    _here.counted = False
+    with _idle:
+        _under_way -= 1
+        if not _under_way:
+            _idle.notify_all()
+    return True
 
 
 def count_requests(
@@ -51,13 +59,16 @@ def count_requests(
         try:
             return get_response(request)
         finally:
-            _end()
+            if _end():
+                global _asked
+                _asked = time.monotonic()
 
     return middleware
 
 
 class GiveWay:
-    """What a long answer calls between its steps: it comes back once no request is under way in this process.
+    """What a long answer calls between its steps: it comes back once no request is under way in this process, and has
+    rested where somebody asked for something lately.
 
     It also comes back when it has waited `SHARE` times as long as the answer has worked. Make one in the thread of the
     request: nobody waits for that one any more, the answer itself least of all.
@@ -67,14 +78,20 @@ class GiveWay:
         _end()
         self._since = time.monotonic()
         self._allowed = 0.0
+        self._worked = 0.0
 
     def __call__(self) -> None:
         now = time.monotonic()
         self._allowed = min(MOST, self._allowed + SHARE * (now - self._since))
+        self._worked += now - self._since
         if _under_way:
             with _idle:
                 _idle.wait_for(lambda: not _under_way, timeout=self._allowed)
-            waited = time.monotonic()
-            self._allowed = max(0.0, self._allowed - (waited - now))
-            now = waited
-        self._since = now
+        elif self._worked < WORK:
+            self._since = now
+            return
+        elif now - _asked < LATELY:
+            time.sleep(min(REST * self._worked, self._allowed))
+        self._worked = 0.0
+        self._since = time.monotonic()
+        self._allowed = max(0.0, self._allowed - (self._since - now))

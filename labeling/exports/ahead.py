@@ -16,7 +16,7 @@ from labeling.exports.groups import Answer, Connection
 
 # How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
 # about so many characters of text, whether prompts are a line or a book. Up to five batches are on their way at a time.
-FIRST_PROMPTS, MOST_PROMPTS = 5, 100
+FIRST_PROMPTS, MOST_PROMPTS = 5, 50
 TEXT_AT_ONCE = 500_000
 
 # Gives so many of the next rows.

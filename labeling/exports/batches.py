@@ -97,18 +97,22 @@ class Batch:
         return self.text + self.shown.text
 
 
+# What an annotation has where its times are not read.
+_NO_TIMES = ("", "", None)
+
+
 class Stored(Annotation):
     """An annotation whose answers, and what was shown, are read from their text when they are first asked for: most
-    formats need those of some forms alone.
+    formats need those of some forms alone. `order` has the ids of what was shown. `row` is as examples selects it.
     """
 
-    __slots__ = ("_answers", "_order")
+    __slots__ = ("_answers", "order")
 
     def __init__(self, row: tuple[Any, ...], queue: str, annotator: str, form: Form, guidelines: int) -> None:
         own: Any = self  # whose fields are there to be set
-        _, own.id, own.slot_id, own.task_id, _, _, own.version, own.latest, own._answers = row[:9]
-        _, _, own._order, own.leased_at, own.submitted_at, own.active_seconds, own.verdict = row[9:]
         own.queue, own.annotator, own.form, own.guidelines = queue, annotator, form, guidelines
+        own.id, own.slot_id, own.task_id, own.version, own.latest, own._answers, own.order, own.verdict = row[5:13]
+        own.leased_at, own.submitted_at, own.active_seconds = row[13:] or _NO_TIMES
 
     def __getattr__(self, name: str) -> Any:
         # Only a field that has not been set comes here.
@@ -117,7 +121,7 @@ class Stored(Annotation):
             own.answers = _read(own._answers)
             return own.answers
         if name == "shown":
-            own.shown = dict(zip(KEYS[: len(own._order)], own._order, strict=True))
+            own.shown = dict(zip(KEYS[: len(own.order)], own.order, strict=True))
             return own.shown
         raise AttributeError(name)
 

@@ -59,15 +59,13 @@ _COUNT = """
 SELECT count(*) FROM labeling_prompt p WHERE p.project_id = %(project)s AND p.id <= %(last_prompt)s {which}
 """
 _ANNOTATIONS = f"""
-SELECT t.prompt_id, a.id, a.slot_id, t.id, a.queue_id, a.annotator_id, a.version,
+SELECT t.prompt_id, a.queue_id, a.annotator_id, a.form_id, a.guidelines_id, a.id, a.slot_id, t.id, a.version,
        NOT EXISTS (
            SELECT 1 FROM labeling_annotation n
            WHERE n.slot_id = a.slot_id AND n.version > a.version AND n.created_at <= %(cutoff)s::timestamptz
              AND (n.undone_at IS NULL OR n.undone_at > %(cutoff)s::timestamptz){{later}}
        ),
-       a.answers, a.form_id, a.guidelines_id, s.candidate_order,
-       COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
-       to_char(a.created_at AT TIME ZONE 'UTC', {_UTC}), a.active_seconds, {{verdict}}
+       a.answers, s.candidate_order, {{verdict}}{{times}}
 FROM labeling_task t
 JOIN labeling_slot s ON s.task_id = t.id
 JOIN labeling_annotation a ON a.slot_id = s.id
@@ -75,6 +73,10 @@ WHERE t.prompt_id = ANY(%(prompts)s::bigint[]) AND {STANDS}
   AND (%(queue)s::bigint IS NULL OR t.queue_id = %(queue)s){{answers}}
 ORDER BY t.prompt_id, a.id
 """  # noqa: S608  only constants are put in
+# When people worked on it, and for how long: for formats that tell how everything came to be.
+_TIMES = f""",
+       COALESCE(to_char(s.leased_at AT TIME ZONE 'UTC', {_UTC}), ''),
+       to_char(a.created_at AT TIME ZONE 'UTC', {_UTC}), a.active_seconds"""
 # What a review says of an annotation: as of the cutoff, so not what the annotation itself keeps of it.
 _VERDICT = """COALESCE((
            SELECT r.verdict FROM labeling_review r
@@ -246,7 +248,8 @@ class Book:
             if scope.queue_id in (None, queue) and form_candidates(self.forms[pk].questions)[1] > 0:
                 self.queues_with_candidates.add(queue)
         verdict = _VERDICT if self._has_reviews() else _NO_VERDICT
-        self.annotations = scope.statement(_ANNOTATIONS.replace("{verdict}", verdict))
+        times = _TIMES if scope.provenance else ""
+        self.annotations = scope.statement(_ANNOTATIONS.replace("{verdict}", verdict).replace("{times}", times))
         self.name: Callable[[int], str] = cache(lambda user_id: pseudonym(scope.project_id, user_id, scope.release))
         self.people: dict[str, int] = {}
         self.withdrawn = {row[0] for row in own.execute(_WITHDRAWN, scope.parameters)}
@@ -301,12 +304,16 @@ class Book:
         shown: set[int] = set()
         text = asked.text
         for row in asked.answer.fetchall() if asked.answer else ():
-            if row[5] in self.withdrawn:
-                withdrawn[row[0]] += 1
-            else:
-                annotations[row[0]].append(self._annotation(row))
-                shown.update(row[11])
-            text += len(row[8])
+            prompt, queue, person, form, guidelines, *_ = row
+            if person in self.withdrawn:
+                withdrawn[prompt] += 1
+                continue
+            name = self.name(person)
+            self.people[name] = person
+            stored = Stored(row, self.queues[queue], name, self.forms[form], self.guidelines[guidelines])
+            annotations[prompt].append(stored)
+            shown.update(stored.order)
+            text += len(row[10])
         candidates = Shown(sorted(shown), self._candidates_of)
         if ahead and self._needs_candidates:
             candidates.begin()
@@ -326,11 +333,6 @@ class Book:
                 with_tools=self.with_tools,
             )
         self._needs_candidates = batch.shown.used
-
-    def _annotation(self, row: tuple[Any, ...]) -> Annotation:
-        name = self.name(row[5])
-        self.people[name] = row[5]
-        return Stored(row, self.queues[row[4]], name, self.forms[row[9]], self.guidelines[row[10]])
 
     def _candidates_of(self, ids: Sequence[int]) -> Answer:
         return self.own.execute(self._statement, {"candidates": sql_list(ids)})

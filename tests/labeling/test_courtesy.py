@@ -47,6 +47,7 @@ def site() -> Iterator[Callable[[], Site]]:
 def hour(monkeypatch: pytest.MonkeyPatch) -> GiveWay:
     """A stream that has worked so long that it may wait for as long as it takes."""
     monkeypatch.setattr(courtesy, "MOST", 60.0)
+    monkeypatch.setattr(courtesy, "_asked", -courtesy.LATELY)
     way = GiveWay()
     way._since -= 3600
     return way
@@ -72,7 +73,55 @@ def test_a_stream_waits_until_no_request_is_under_way(site: Callable[[], Site], 
 
 def test_it_does_not_wait_where_there_is_nobody(hour: GiveWay) -> None:
     hour()
-    assert hour._allowed == 60.0
+    assert hour._allowed == pytest.approx(60.0, abs=0.1)
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """How long a stream has rested, each time."""
+    found: list[float] = []
+    monkeypatch.setattr(time, "sleep", found.append)
+    return found
+
+
+def worked(seconds: float) -> GiveWay:
+    way = GiveWay()
+    way._since -= seconds
+    return way
+
+
+def test_it_rests_where_somebody_asked_lately(rests: list[float]) -> None:
+    count_requests(lambda request: HttpResponse())(HttpRequest())
+    way = worked(0.01)
+    way()
+    assert rests == [pytest.approx(courtesy.REST * 0.01, rel=0.5)]
+    way()
+    assert len(rests) == 1, "it has hardly worked since"
+
+
+def test_what_it_works_in_small_steps_counts_together(rests: list[float]) -> None:
+    count_requests(lambda request: HttpResponse())(HttpRequest())
+    way = worked(0)
+    for _ in range(4):
+        way._since -= 0.7 * courtesy.WORK
+        way()
+    assert len(rests) == 2
+
+
+def test_it_rests_no_more_than_its_share(rests: list[float], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(courtesy, "MOST", 0.05)
+    count_requests(lambda request: HttpResponse())(HttpRequest())
+    worked(3600)()
+    assert rests == [0.05]
+
+
+def test_it_does_not_rest_where_nobody_has_asked_for_a_while(
+    rests: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    count_requests(lambda request: HttpResponse())(HttpRequest())
+    monkeypatch.setattr(courtesy, "_asked", courtesy._asked - courtesy.LATELY - 1)
+    worked(0.01)()
+    assert rests == []
 
 
 def test_it_goes_on_when_it_has_waited_for_its_share(site: Callable[[], Site], monkeypatch: pytest.MonkeyPatch) -> None:
@@ -87,7 +136,7 @@ def test_it_goes_on_when_it_has_waited_for_its_share(site: Callable[[], Site], m
     assert way._allowed == pytest.approx(0, abs=0.01)
 
 
-def test_a_request_that_fails_is_counted_no_more(hour: GiveWay) -> None:
+def test_a_request_that_fails_is_counted_no_more(hour: GiveWay, rests: list[float]) -> None:
     def broken(request: HttpRequest) -> HttpResponseBase:
         raise RuntimeError
 

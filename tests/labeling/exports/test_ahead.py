@@ -109,7 +109,7 @@ def test_batches_grow_as_far_as_their_text_is_short() -> None:
 
 
 def test_answers_are_read_from_their_text_once() -> None:
-    row = (1, 2, 3, 4, 5, 6, 1, True, '{"a": {"text": "b"}}', 7, 8, [21, 22], "", "", None, "")
+    row = (1, 5, 6, 7, 8, 2, 3, 4, 1, True, '{"a": {"text": "b"}}', [21, 22], "accepted")
     annotation = Stored(row, "queue", "person", Form(1, ()), 1)
     assert annotation.answers == {"a": {"text": "b"}}
     assert annotation.answers is annotation.answers
