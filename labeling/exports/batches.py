@@ -22,7 +22,8 @@ class Shown:
         self._ids = ids
         self._ask = ask
         self._answer: Answer | None = None
-        self._found: dict[int, Candidate] | None = None
+        self._rows: dict[int, tuple[Any, ...]] | None = None
+        self._made: dict[int, Candidate] = {}
 
     def begin(self) -> None:
         """Has them sent, for whoever will ask."""
@@ -31,21 +32,24 @@ class Shown:
 
     def get(self, pk: int) -> Candidate:
         """One of them."""
-        if self._found is None:
-            answer = self._answer or self._ask(self._ids)
-            self._found = {row[0]: Candidate(*row) for row in answer.fetchall()}
-            self._answer = None
-        return self._found[pk]
+        found = self._made.get(pk)
+        if found is None:
+            if self._rows is None:
+                answer = self._answer or self._ask(self._ids)
+                self._rows = {row[0]: row for row in answer.fetchall()}
+                self._answer = None
+            found = self._made[pk] = Candidate(*self._rows[pk])
+        return found
 
     @property
     def used(self) -> bool:
         """Whether anybody has asked."""
-        return self._found is not None
+        return self._rows is not None
 
     @property
     def text(self) -> int:
         """How many characters have been read."""
-        return sum(len(candidate.text) for candidate in self._found.values()) if self._found else 0
+        return sum([len(row[1]) for row in self._rows.values()]) if self._rows else 0
 
 
 class Candidates(Mapping[int, Candidate]):

@@ -18,6 +18,7 @@ from labeling.exports.records import Row, known_of
 from labeling.exports.stream import encode
 
 _NAMED = ("queue", "question", "source")
+_MESSAGE = frozenset({"role", "content"})
 # Where a row names people, however deep: `user_id` in the trees of OpenAssistant.
 PEOPLE = ("annotator", "annotators", "user_id")
 
@@ -45,9 +46,13 @@ def _without_people(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_people(inner) for inner in value]
     # What a message calls by these names is its content.
-    if not isinstance(value, dict) or {"role", "content"} <= value.keys():
+    if not isinstance(value, dict) or value.keys() >= _MESSAGE:
         return value
-    return {name: _without_people(inner) for name, inner in value.items() if name not in PEOPLE}
+    return {
+        name: _without_people(inner) if isinstance(inner, (dict, list)) else inner
+        for name, inner in value.items()
+        if name not in PEOPLE
+    }
 
 
 class IndexWriter:

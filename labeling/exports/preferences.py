@@ -50,7 +50,9 @@ def pairs(example: Example, policies: Policies, removed: Removed) -> list[Pair]:
     if policies.max_pairs is not None:
         removed.add("over_cap", max(0, len(kept) - policies.max_pairs))
         kept = kept[: policies.max_pairs]
-    return [Pair(pair.chosen, pair.rejected, pair.margin, pair.metadata | {"n_pairs": len(kept)}) for pair in kept]
+    for pair in kept:
+        pair.metadata["n_pairs"] = len(kept)
+    return kept
 
 
 def _fit(pairs: Iterable[Pair], removed: Removed) -> list[Pair]:

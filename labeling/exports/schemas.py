@@ -35,9 +35,30 @@ class Columns:
 
     def see(self, row: Row) -> None:
         for name, value in row.items():
-            found = _schema(value)
-            known = self.schema.get(name, found)
-            self.schema[name] = found if known == found else _merged(known, found)
+            known = self.schema.get(name)
+            # Nearly every row is as the ones before: no schema is made of it then.
+            if known is None:
+                self.schema[name] = _schema(value)
+            elif not _holds(known, value):
+                self.schema[name] = _merged(known, _schema(value))
+
+
+def _holds(known: Schema, value: Any) -> bool:
+    """Whether a schema stays as it is when this value is merged into it. False may also mean: merge and see."""
+    if known == "json" or value is None:
+        return True
+    kind = type(value)
+    if kind is str:
+        return bool(known == "string" or (known == "date" and is_date(value)))
+    if kind is dict:
+        if type(known) is not dict or known.keys() != value.keys():
+            return False
+        return all(_holds(known[name], inner) for name, inner in value.items())
+    if kind is list:
+        if type(known) is not list:
+            return False
+        return all(_holds(known[0], item) for item in value)
+    return bool(known == _NAMES.get(kind) or (known == "float64" and kind is int))
 
 
 def _schema(value: Any) -> Schema:

@@ -8,9 +8,12 @@ from typing import Any
 
 import datasets
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from labeling.exports import schemas
 from labeling.exports.formats import FORMATS
-from labeling.exports.schemas import as_features, holds_json, schema_of
+from labeling.exports.schemas import Columns, as_features, holds_json, schema_of
 from tests.labeling.exports.released import examples, rows_of
 
 
@@ -84,3 +87,28 @@ def test_lists_of_lists_and_empty_columns_can_be_spelt() -> None:
     spelt = datasets.Features._from_yaml_list(as_features({"x": [["int64"]], "y": ["null"]}))
     assert spelt["x"] == datasets.List(datasets.List(datasets.Value("int64")))
     assert spelt["y"] == datasets.List(datasets.Value("null"))
+
+
+leaves = (
+    st.none()
+    | st.booleans()
+    | st.integers(-5, 5)
+    | st.floats(allow_nan=False)
+    | st.sampled_from(["", "a word", "2024-01-01", "2024-01-01T00:00:00Z"])
+)
+values = st.recursive(
+    leaves,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3),
+    max_leaves=8,
+)
+
+
+@given(st.lists(values, min_size=1, max_size=5))
+def test_a_row_that_is_only_looked_at_would_have_changed_nothing(column: list[Any]) -> None:
+    columns = Columns()
+    for value in column:
+        columns.see({"it": value})
+    merged = schemas._schema(column[0])
+    for value in column[1:]:
+        merged = schemas._merged(merged, schemas._schema(value))
+    assert columns.schema == {"it": merged}
