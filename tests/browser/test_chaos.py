@@ -133,7 +133,7 @@ class Device:
 
     def kill_tab(self) -> None:
         """Ends what draws pages, in the middle of whatever it does. From any thread."""
-        self._kill([one for one in self.process.children(recursive=True) if "--type=renderer" in one.cmdline()])
+        self._kill([one for one in self.process.children(recursive=True) if _draws_pages(one)])
 
     def kill(self) -> None:
         """Ends the browser with all that belongs to it. From any thread."""
@@ -151,6 +151,12 @@ def _is_main(process: psutil.Process, named: str) -> bool:
     with contextlib.suppress(psutil.NoSuchProcess):
         arguments = process.cmdline()
         return named in arguments and not any(argument.startswith("--type=") for argument in arguments)
+    return False
+
+
+def _draws_pages(process: psutil.Process) -> bool:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return "--type=renderer" in process.cmdline()
     return False
 
 
