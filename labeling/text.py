@@ -7,6 +7,7 @@ import json
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
+from math import isfinite
 from typing import Any
 
 import orjson
@@ -14,6 +15,8 @@ import orjson
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _CANONICAL = json.JSONEncoder(ensure_ascii=False, sort_keys=True, separators=(",", ":"), allow_nan=False)
 _COMPACT = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+# What the standard library has no way to write stays an error.
+_STRICTLY = orjson.OPT_PASSTHROUGH_DATACLASS | orjson.OPT_PASSTHROUGH_DATETIME
 
 
 def unfit_text(text: str) -> str | None:
@@ -34,13 +37,22 @@ def compact_json(value: Any) -> bytes:
     Raises ValueError for what is not JSON, such as NaN or half of a character.
     """
     try:
-        line = orjson.dumps(value)
+        line = orjson.dumps(value, option=_STRICTLY)
     except TypeError:  # such as a number of more than 64 bits
         return _COMPACT.encode(value).encode()
-    # It writes null for what is no number, without a word. JSON as text inside has a backslash before its quotes.
-    if b"null" in line and b'":null' in line.replace(b'\\":null', b""):
+    # It writes null for what is no number, without a word.
+    if b"null" in line and not _is_finite(value):
         return _COMPACT.encode(value).encode()
     return line
+
+
+def _is_finite(value: Any) -> bool:
+    """Whether all numbers in it are some."""
+    if isinstance(value, dict):
+        return all(map(_is_finite, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_finite, value))
+    return not isinstance(value, float) or isfinite(value)
 
 
 def sql_list(items: Iterable[object]) -> str:

@@ -1,12 +1,13 @@
 """Asking the database for what comes next while rows are made of what it gave: both work at the same time.
 
 In pipeline mode a statement is sent and its answer read later. What needs the answers of several statements, one after
-the other, goes through as many stages; each stage asks for one batch more before the stage behind it is given the last.
+the other, goes through as many stages. All stages are at work at the same time, each on another batch of prompts.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -15,7 +16,9 @@ from psycopg.pq import TransactionStatus
 from labeling.exports.groups import Answer, Connection
 
 # How many prompts are fetched together: few at first, so that the first rows come at once; then as many as bring
-# about so many characters of text, whether prompts are a line or a book. Up to five batches are on their way at a time.
+# about so many characters of text, whether prompts are a line or a book. With the one that rows are made of, four
+# batches are in memory, and one more for each of two things that are only looked up where they are asked for: groups,
+# and prompts that are shuffled.
 FIRST_PROMPTS, MOST_PROMPTS = 5, 50
 TEXT_AT_ONCE = 500_000
 
@@ -38,19 +41,33 @@ def declared(own: Connection, name: str, statement: str, parameters: Mapping[str
 
 
 class Pace:
-    """How many prompts to fetch next, by how much text the last ones were. `ended`: there are no more."""
+    """How many prompts to fetch next, by how much text the last ones were. `ended`: there are no more.
+
+    Other batches are on their way when one is done: the longest of the last few counts, and what is known of a batch
+    before it is done can only make the next one smaller.
+    """
 
     def __init__(self) -> None:
         self.number = FIRST_PROMPTS
         self.ended = False
+        self._lengths: deque[float] = deque(maxlen=12)
+
+    def see(self, read: int, characters: int) -> None:
+        """So many prompts come, with so many characters of their own."""
+        self._lengths.append(characters / read)
+        self.number = min(self.number, self._fit)
 
     def learn(self, read: int, characters: int) -> None:
-        """So many prompts have been read, with so many characters of text in all that belongs to them."""
-        fit = max(1, TEXT_AT_ONCE * read // max(1, characters))
-        self.number = min(MOST_PROMPTS, 2 * self.number, fit)
+        """So many prompts are done, with so many characters in all that belonged to them."""
+        self._lengths.append(characters / read)
+        self.number = min(MOST_PROMPTS, 2 * self.number, self._fit)
+
+    @property
+    def _fit(self) -> int:
+        return max(1, int(TEXT_AT_ONCE / max(1, *self._lengths)))
 
 
-def one_by_one(first: Callable[[], Any], stages: Sequence[Stage]) -> Iterator[Any]:
+def one_by_one(first: Callable[[], Any], stages: Sequence[Stage]) -> Generator[Any, None, None]:
     """What the last stage gives for all that `first` gives, which gives None at the end. A stage may give None too: of
     such a one nothing more comes.
     """
@@ -63,7 +80,7 @@ def one_by_one(first: Callable[[], Any], stages: Sequence[Stage]) -> Iterator[An
             yield found
 
 
-def at_once(own: Connection, first: Callable[[], Any], stages: Sequence[Stage]) -> Iterator[Any]:
+def at_once(own: Connection, first: Callable[[], Any], stages: Sequence[Stage]) -> Generator[Any, None, None]:
     """The same, and all stages are at work at the same time, each on another one: what they ask for is on its way while
     the last that is done is used.
     """
@@ -73,7 +90,8 @@ def at_once(own: Connection, first: Callable[[], Any], stages: Sequence[Stage]) 
             # Everything that was sent is read before anything else is sent: psycopg reads no answer without the others.
             pipeline.sync()
             done = waiting.pop()
-            waiting = [first(), *map(_pass_on, stages, waiting)]
+            passed_on = [*map(_pass_on, stages, waiting)]
+            waiting = [first(), *passed_on]  # the first last: by then it is known how long the newest are
             own.pgconn.send_flush_request()  # or the server would keep the end of its last answer
             own.pgconn.flush()
             if done is not None:

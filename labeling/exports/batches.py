@@ -108,6 +108,7 @@ _NO_TIMES = ("", "", None)
 class Stored(Annotation):
     """An annotation whose answers, and what was shown, are read from their text when they are first asked for: most
     formats need those of some forms alone. `order` has the ids of what was shown. `row` is as examples selects it.
+    Not for `dataclasses.replace`, which makes it anew of its fields: `as_latest` makes a plain one.
     """
 
     __slots__ = ("_answers", "order")

@@ -10,8 +10,6 @@ from labeling.text import with_documents
 
 # The order of a message's keys in every file. A key that is not here would be lost, so it is an error.
 _KEYS = ("role", "content", "tool_calls", "name", "tool_call_id")
-
-
 _PLAIN = frozenset({"role", "content"})
 
 

@@ -1,4 +1,4 @@
-"""From database rows to examples, as a stream: memory holds a few megabytes, however many rows there are.
+"""From database rows to examples, as a stream: memory holds a few batches of prompts, however many there are.
 
 An export reads on a connection of its own, in one REPEATABLE READ transaction that cannot write: what people submit
 while it runs is not in it, and the request's own connection stays free for sessions and tokens. Prompts come from a
@@ -14,7 +14,7 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Callable, Collection, Generator, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from functools import cache
 from typing import Any
 
@@ -138,7 +138,9 @@ def snapshot() -> Iterator[Connection]:
         # The first rows should come at once: compiling the query takes longer than they do.
         own.execute("SET LOCAL jit = off")
         own.execute("SET LOCAL cursor_tuple_fraction = 0.001")
-        # Most statements look up what belongs to a hundred prompts. Joined by hash, they would read a whole table
+        # What is asked for ahead waits for whoever downloads it, however slowly.
+        own.execute("SET LOCAL statement_timeout = 0")
+        # Most statements look up what belongs to some dozens of prompts. Joined by hash, they would read a whole table
         # each time, as the planner does as long as it is not a very large one. The others follow an index anyway.
         own.execute("SET LOCAL enable_hashjoin = off")
         own.execute("SET LOCAL enable_mergejoin = off")
@@ -181,7 +183,7 @@ def examples_of(
     def first() -> Answer | None:
         return None if pace.ended else fetch(pace.number)
 
-    def rows(answer: Answer) -> list[tuple[Any, ...]] | None:
+    def rows(answer: Answer) -> _Rows | None:
         found = answer.fetchall()
         pace.ended = pace.ended or not found
         return found or None
@@ -190,15 +192,30 @@ def examples_of(
         ids = rows(answer)
         return book.looked_up(ids) if ids else None
 
+    def in_groups(given: Any) -> Asked | None:
+        found = book.in_order(given) if ids_alone else rows(given)
+        if not found:
+            return None
+        asked = book.ask_for_groups(found)
+        pace.see(asked.read, asked.text)
+        return asked
+
+    def said(asked: Asked) -> Asked:
+        return book.ask_for_annotations(asked, wanted)
+
+    def at_once_said(given: Any) -> Asked | None:
+        asked = in_groups(given)
+        return said(asked) if asked else None
+
     stages: list[Stage] = [
-        *([looked_up, book.in_order] if ids_alone else [rows]),
-        book.ask_for_groups,
-        lambda asked: book.ask_for_annotations(asked, wanted),
+        *([looked_up] if ids_alone else []),
+        *([in_groups, said] if book.scope.grouped else [at_once_said]),
         lambda asked: book.ask_for_candidates(asked, ahead=reads_ahead),
     ]
-    for batch in at_once(book.own, first, stages) if reads_ahead else one_by_one(first, stages):
-        yield from book.made(batch)
-        pace.learn(batch.read, batch.characters)
+    with closing(at_once(book.own, first, stages) if reads_ahead else one_by_one(first, stages)) as batches:
+        for batch in batches:
+            yield from book.made(batch)
+            pace.learn(batch.read, batch.characters)
 
 
 def count(own: Connection, scope: Scope) -> int:
@@ -280,7 +297,7 @@ class Book:
         rows = {row[0]: row for row in answer.fetchall()}
         return [rows[pk] for (pk,) in ids]
 
-    def ask_for_groups(self, rows: Sequence[tuple[Any, ...]]) -> Asked:
+    def ask_for_groups(self, rows: _Rows) -> Asked:
         """Prompts as they are read. Their groups are asked for where the scope wants to know them."""
         prompts = [prompt_of(row) for row in rows]
         text = sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)

@@ -345,16 +345,20 @@ def choose(
     if len(fit) < 2:
         return fit
     widest = {(p.better, p.worse): (p.votes - p.against, p.gap) for p in fit}
-    if pairs is Pairs.BEST_VS_WORST:  # its first alone
-        best = max(widest.values())
-        fit = [p for p in fit if widest[p.better, p.worse] == best]
+    if pairs is Pairs.BEST_VS_WORST:  # one of those that are as wide as any
+        most = max(widest.values())
+        return [max((p for p in fit if widest[p.better, p.worse] == most), key=_hash_of)]
     if len(set(widest.values())) == len(fit):
         fit = sorted(fit, key=lambda p: widest[p.better, p.worse], reverse=True)
-    else:  # a hash decides
-        fit = sorted(fit, key=lambda p: (widest[p.better, p.worse], sha256(f"{p.better} {p.worse}")), reverse=True)
+    else:
+        fit = sorted(fit, key=lambda p: (widest[p.better, p.worse], _hash_of(p)), reverse=True)
     if pairs is Pairs.BEST_VS_RANDOM:
         return sorted(fit, key=lambda p: sha256(f"{seed} {p.better} {p.worse}"))[:1]
-    return fit[:1] if pairs is Pairs.BEST_VS_WORST else fit
+    return fit
+
+
+def _hash_of(preference: Preference) -> str:
+    return sha256(f"{preference.better} {preference.worse}")
 
 
 def _fits(pairs: Pairs, better: int, worse: int, lowest: int) -> bool:

@@ -149,7 +149,6 @@ class Example:
     forms: Mapping[str, Form] = field(default_factory=dict)
     withdrawn: int = 0
     with_tools: bool = False
-
     current: Sequence[Annotation] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:

@@ -67,8 +67,9 @@ class Scope:
     whose answers are read, None for now; `last_prompt` the newest prompt of that moment. `release` is the number of the
     release that is read for: people have other pseudonyms in each. `parts` are the parts of a dataset that go into
     files of their own, each as the prompts that it takes: each has its own leaders. `grouped` is whether prompts are
-    to know their group, which `wanted` and `parts` may go by. `provenance` is whether candidates are to say how they
-    came to be. `shuffled` is the seed by which the order of the prompts is drawn, None for that of their ids.
+    to know their group, which `wanted` and `parts` may go by. `provenance` is whether it is to be told how
+    everything came to be: how each candidate was made, and when people worked on each annotation. `shuffled` is the
+    seed by which the order of the prompts is drawn, None for that of their ids.
     """
 
     project_id: int

@@ -6,10 +6,11 @@ import logging
 from contextlib import closing
 
 import pytest
+from psycopg.pq import TransactionStatus
 
 from labeling.exports import choices, stream
 from labeling.exports.ahead import FIRST_PROMPTS, MOST_PROMPTS, TEXT_AT_ONCE, Pace, Stage, at_once, one_by_one
-from labeling.exports.batches import Stored
+from labeling.exports.batches import Shown, Stored
 from labeling.exports.examples import Book, following, snapshot
 from labeling.exports.records import Form
 from labeling.exports.scope import Scope
@@ -28,8 +29,11 @@ def test_every_prompt_comes_once_and_in_order(number: int) -> None:
         book = Book(own, Scope(project.pk, unanswered=True))
         assert [example.prompt.id for example in following(book, led=())] == made
         assert [example.prompt.id for example in following(book, led={made[0]}, after=made[0])] == made[1:]
-        shuffled = Book(own, Scope(project.pk, unanswered=True, shuffled=5))
-        assert sorted(example.prompt.id for example in following(shuffled, led=())) == made
+        book = Book(own, Scope(project.pk, unanswered=True, shuffled=5))
+        shuffled = [example.prompt.id for example in following(book, led=())]
+        drawn = own.execute("SELECT id FROM unnest(%s::bigint[]) id ORDER BY hashint8extended(id, 5), id", [made])
+        assert shuffled == [pk for (pk,) in drawn]
+        assert sorted(shuffled) == made
 
 
 def test_no_prompt_is_no_example() -> None:
@@ -97,15 +101,68 @@ def test_what_is_asked_for_is_there_when_the_next_stage_wants_it() -> None:
     assert found == [number + 3 for number in range(50)]
 
 
+def test_the_next_are_on_their_way_while_one_is_used() -> None:
+    project = make.project()
+    make.imported(project, 60)
+    with snapshot() as own, closing(following(Book(own, Scope(project.pk, unanswered=True)), led=())) as found:
+        next(found)
+        assert own.info.transaction_status is TransactionStatus.ACTIVE
+        assert len(list(found)) == 59
+
+
+def test_candidates_are_on_their_way_where_the_last_batch_needed_some(
+    ann: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = make.project(annotators=[ann])
+    make.imported(project, 60, candidates=2)
+    queue = make.queue(project, preset="ranking")
+    for place in range(60):
+        make.ranked(queue, ann, [[f"Answer 1 to {place}"], [f"Answer 0 to {place}"]])
+    begun: list[Shown] = []
+    begin = Shown.begin
+
+    def counted(shown: Shown) -> None:
+        begun.append(shown)
+        begin(shown)
+
+    monkeypatch.setattr(Shown, "begin", counted)
+    with snapshot() as own:
+        assert len(list(following(Book(own, Scope(project.pk)), led=()))) == 60
+        assert begun == [], "nobody needed any"
+        for example in following(Book(own, Scope(project.pk)), led=()):
+            assert len(list(example.candidates.values())) == 2
+    assert len(begun) > 2
+
+
 def test_batches_grow_as_far_as_their_text_is_short() -> None:
     pace = Pace()
-    for _ in range(10):
+    for _ in range(20):
+        pace.see(pace.number, 50 * pace.number)
         pace.learn(pace.number, 100 * pace.number)
     assert pace.number == MOST_PROMPTS
-    pace.learn(MOST_PROMPTS, 10 * TEXT_AT_ONCE)
+    pace.see(MOST_PROMPTS, 10 * TEXT_AT_ONCE)
     assert pace.number == MOST_PROMPTS // 10
     pace.learn(1, 50 * TEXT_AT_ONCE)
     assert pace.number == 1
+
+
+def test_what_is_not_done_makes_no_batch_longer() -> None:
+    """What was said of a prompt, and its candidates, may be far longer than the prompt."""
+    pace = Pace()
+    for _ in range(20):
+        pace.see(pace.number, 10 * pace.number)
+    assert pace.number == FIRST_PROMPTS
+
+
+def test_a_book_is_not_forgotten_for_the_short_ones_that_were_asked_for_before() -> None:
+    pace = Pace()
+    pace.see(5, 5 * TEXT_AT_ONCE)
+    for _ in range(5):
+        pace.learn(5, 100)
+        assert pace.number == 1
+    for _ in range(20):
+        pace.learn(1, 100)
+    assert pace.number == MOST_PROMPTS
 
 
 def test_answers_are_read_from_their_text_once() -> None:

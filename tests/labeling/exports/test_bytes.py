@@ -115,12 +115,27 @@ def test_a_file_is_plain_utf8_lines() -> None:
         assert isinstance(json.loads(line), dict)
 
 
-def test_what_is_not_json_is_refused() -> None:
-    for number in (float("nan"), float("inf")):
+@pytest.mark.parametrize("number", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_not_json_is_refused(number: float) -> None:
+    for row in (
+        {"metadata": {"agreement": number}},
+        {"scores": [1.0, number]},
+        {"deep": [{"deeper": [[number]]}]},
+        {"ends in a backslash\\": number},
+        {"text": 'It says "key": null.', "score": number},
+    ):
         with pytest.raises(ValueError, match="not JSON compliant"):
-            encode({"metadata": {"agreement": number}})
+            encode(row)
+
+
+def test_half_of_a_character_is_refused() -> None:
     with pytest.raises(UnicodeEncodeError):
         encode({"text": "half \ud83d"})
+
+
+def test_what_looks_like_no_number_is_written() -> None:
+    row = {"json": '{"a": null, "b": [null]}', "arguments": {"nothing": None, "list": [None, 1.5]}}
+    assert json.loads(encode(row)) == row
 
 
 @given(

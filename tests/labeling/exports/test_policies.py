@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Callable
 
 import pytest
 from hypothesis import example as known
@@ -15,6 +16,7 @@ from labeling.exports.policies import USUAL, Consensus, Edits, Pairs, Policies, 
 from labeling.exports.preferences import pairs
 from labeling.exports.records import Annotation, Prompt
 from labeling.exports.removed import Removed
+from labeling.text import sha256
 from tests.labeling.exports.pure import COMPARE_PLAINLY, DEGREES, compared, example, form, ranked
 
 NAMES = "abcdefghi"
@@ -75,6 +77,35 @@ def test_the_pair_with_the_larger_majority_is_taken_among_equals() -> None:
     # a and b both beat c and d, but only a beats d in everybody's eyes.
     raters = [ranked("a b c d"), ranked("b a c d"), ranked("a c d b"), ranked("b a d c")]
     assert preferred(*raters, kind=Pairs.BEST_VS_WORST) == ["a>d"]
+
+
+FITS: dict[Pairs, Callable[[int, int, int], bool]] = {
+    Pairs.ALL: lambda better, worse, lowest: True,
+    Pairs.ADJACENT: lambda better, worse, lowest: worse == better + 1,
+    Pairs.BEST_VS_REST: lambda better, worse, lowest: better == 0 < worse,
+    Pairs.BEST_VS_WORST: lambda better, worse, lowest: better == 0 < worse == lowest,
+}
+
+
+@known([{36: 0, 39: 1}, {39: 0, 36: 1, 32: 2, 27: 2}])
+@given(st.lists(st.dictionaries(st.integers(20, 40), st.integers(0, 3), min_size=2), min_size=1, max_size=4))
+def test_pairs_come_widest_first_and_a_hash_decides_among_equals(places: list[dict[int, int]]) -> None:
+    rankings = [Ranking(one) for one in places]
+    candidates = sorted({candidate for one in places for candidate in one})
+    preferences = policies.majorities(rankings)
+    at = policies.levels(candidates, preferences)
+    in_order = sorted(
+        preferences, key=lambda p: (p.votes - p.against, p.gap, sha256(f"{p.better} {p.worse}")), reverse=True
+    )
+    for kind, fits in FITS.items():
+        expected = [p for p in in_order if fits(at[p.better], at[p.worse], max(at.values()))]
+        found = policies.choose(preferences, candidates, kind)
+        if kind is Pairs.BEST_VS_WORST:
+            expected = expected[:1]
+        assert found == expected
+    rest = policies.choose(preferences, candidates, Pairs.BEST_VS_REST)
+    drawn = policies.choose(preferences, candidates, Pairs.BEST_VS_RANDOM, seed=7)
+    assert drawn == sorted(rest, key=lambda p: sha256(f"7 {p.better} {p.worse}"))[:1]
 
 
 def test_two_raters_who_disagree_make_a_tie() -> None:
