@@ -42,6 +42,11 @@ class Shown:
         return found
 
     @property
+    def any(self) -> bool:
+        """Whether there are some."""
+        return bool(self._ids)
+
+    @property
     def used(self) -> bool:
         """Whether anybody has asked."""
         return self._rows is not None

@@ -300,7 +300,7 @@ class Book:
     def ask_for_groups(self, rows: _Rows) -> Asked:
         """Prompts as they are read. Their groups are asked for where the scope wants to know them."""
         prompts = [prompt_of(row) for row in rows]
-        text = sum(len(row[2]) + len(row[3]) + len(row[8]) for row in rows)
+        text = sum(len(row[2]) + len(row[3]) + len(row[7]) + len(row[8]) for row in rows)
         return Asked(prompts, len(rows), text, self._groups.ask(prompts) if self._groups else None)
 
     def ask_for_annotations(self, asked: Asked, wanted: Callable[[Prompt], bool]) -> Asked:
@@ -349,7 +349,8 @@ class Book:
                 withdrawn=batch.withdrawn.get(prompt.id, 0),
                 with_tools=self.with_tools,
             )
-        self._needs_candidates = batch.shown.used
+        if batch.shown.any:
+            self._needs_candidates = batch.shown.used
 
     def _candidates_of(self, ids: Sequence[int]) -> Answer:
         return self.own.execute(self._statement, {"candidates": sql_list(ids)})

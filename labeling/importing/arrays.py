@@ -15,11 +15,13 @@ from labeling.importing.streams import MAX_LINE, TOO_LONG
 
 _QUOTE, _OPENING, _END = b'"', b"[{", b"]"
 _TEXT = rb'"(?:[^"\\]++|\\.)*+"'
-# Groups of several ways are not repeated possessively (`*+`): where such a way ends half-way, Python 3.11.2, which
-# Debian 12 has, goes on behind what it had matched of it.
+# Where a way of a group is a group itself and ends half-way, Python 3.11.2, which Debian 12 has, goes on behind what it
+# had matched of it if the outer one is repeated possessively (`*+`). Repeated as here each round is kept in memory to
+# the end, so there are only so many: what is longer is followed in several steps.
+_ROUNDS = b"{0,20000}"
 # Everything up to the next bracket, with the texts on the way; it stops before a text that does not end in the chunk.
-_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|' + _TEXT + rb")*", re.S)
-_REST_OF_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*', re.S)
+_PLAIN = re.compile(rb'(?:[^"{}\[\]]++|' + _TEXT + rb")" + _ROUNDS, re.S)
+_REST_OF_TEXT = re.compile(rb'(?:[^"\\]++|\\.)*+', re.S)
 _OPENINGS = re.compile(rb"[\[{]*+")
 _CLOSINGS = re.compile(rb"[\]}]*+")
 _SHOWN = 40  # bytes of what stands where nothing should
@@ -28,7 +30,7 @@ _SHOWN = 40  # bytes of what stands where nothing should
 def _brackets(depth: int) -> bytes:
     """A pattern of a value with brackets so many deep."""
     inner = b"|" + _brackets(depth - 1) if depth > 1 else b""
-    return rb'[\[{](?:[^"{}\[\]]++|' + _TEXT + inner + rb")*[\]}]"
+    return rb'[\[{](?>(?:[^"{}\[\]]++|' + _TEXT + inner + rb")" + _ROUNDS + rb")[\]}]"
 
 
 # Most values are no deeper and end in their chunk: they are found in one step, not in one for each bracket.
