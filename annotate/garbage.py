@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import gc
 
-# New containers until the young ones are looked through for circles; Python's own number is 700. An export makes a
-# hundred for each row, and none in a circle: looking that often takes it an eighth of its time.
+# New containers until the young ones are looked through for circles; Python's own number is 700. An export makes
+# dozens for each row, and none in a circle: looking that often takes it a tenth of its time.
 YOUNG = 10_000
 
 

@@ -25,7 +25,7 @@ WORK, REST = 0.002, 2.0
 
 _idle = threading.Condition()
 _under_way = 0
-_asked = -LATELY  # when somebody last had an answer that is made at once
+_answered = -LATELY  # when somebody last had an answer that is made at once
 _here = threading.local()  # `counted`: whether this thread makes an answer that is waited for
 
 
@@ -60,8 +60,8 @@ def count_requests(
             return get_response(request)
         finally:
             if _end():
-                global _asked
-                _asked = time.monotonic()
+                global _answered
+                _answered = time.monotonic()
 
     return middleware
 
@@ -90,7 +90,7 @@ class GiveWay:
         elif self._worked < WORK:
             self._since = now
             return
-        elif now - _asked < LATELY:
+        elif now - _answered < LATELY:
             time.sleep(min(REST * self._worked, self._allowed))
         self._worked = 0.0
         self._since = time.monotonic()

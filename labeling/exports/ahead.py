@@ -90,9 +90,8 @@ def at_once(own: Connection, first: Callable[[], Any], stages: Sequence[Stage]) 
             # Everything that was sent is read before anything else is sent: psycopg reads no answer without the others.
             pipeline.sync()
             done = waiting.pop()
-            # The last stage first, and new ones at the end: by then it is known how long the newest are.
-            passed_on = [*map(_pass_on, reversed(stages), reversed(waiting))]
-            waiting = [first(), *reversed(passed_on)]
+            passed_on = [*map(_pass_on, stages, waiting)]
+            waiting = [first(), *passed_on]  # new ones last: by then it is known how long the newest are
             own.pgconn.send_flush_request()  # or the server would keep the end of its last answer
             own.pgconn.flush()
             if done is not None:

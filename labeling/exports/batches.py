@@ -42,7 +42,7 @@ class Shown:
         return found
 
     @property
-    def any(self) -> bool:
+    def has_some(self) -> bool:
         """Whether there are some."""
         return bool(self._ids)
 
@@ -137,6 +137,7 @@ class Stored(Annotation):
 
 
 def prompt_of(row: tuple[Any, ...]) -> Prompt:
+    """A prompt from its columns, as examples selects them."""
     pk, external_id, messages, context, batch, language, tags, metadata, tools = row
     return Prompt(
         id=pk,

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from labeling.exports import control_tokens
-from labeling.exports.records import Row
+from labeling.exports.records import PLAIN, Row
 
 # The readers' guess of a column's type is made from this much of a file (datasets' `chunksize`).
 FIRST_BYTES = 10 * 1024 * 1024
@@ -17,10 +17,6 @@ HOSTED_ROWS, HOSTED_BYTES = 10, 512_000_000
 
 # What Arrow reads as a point in time: a date, or a date and a time without fractions of a second.
 _DATE = re.compile(r"\d{4}-\d\d-\d\d([ T]\d\d(:?\d\d(:?\d\d)?)?(Z|[+-]\d\d(:?\d\d)?)?)?")
-
-
-# What every message has; some have more.
-_PLAIN = frozenset({"role", "content"})
 
 
 def is_date(text: str) -> bool:
@@ -108,9 +104,9 @@ def _differs_in_shape(row: Mapping[str, Any]) -> bool:
         elif kind is list:
             if name == "tools":
                 return True
-            if value and type(value[0]) is dict and value[0].keys() >= _PLAIN:
+            if value and type(value[0]) is dict and value[0].keys() >= PLAIN:
                 for message in value:
-                    if message.keys() != _PLAIN:
+                    if message.keys() != PLAIN:
                         return True
     return False
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from labeling.exports.records import Example, Message, Prompt
+from labeling.exports.records import PLAIN, Example, Message, Prompt
 from labeling.text import with_documents
 
 # The order of a message's keys in every file. A key that is not here would be lost, so it is an error.
 _KEYS = ("role", "content", "tool_calls", "name", "tool_call_id")
-_PLAIN = frozenset({"role", "content"})
 
 
 def _ordered(message: Message) -> Message:
-    if message.keys() == _PLAIN:  # as nearly all have, and every row has some
+    if message.keys() == PLAIN:  # as nearly all have, and every row has some
         return {"role": message["role"], "content": message["content"]}
     unknown = sorted(set(message) - set(_KEYS))
     if unknown:

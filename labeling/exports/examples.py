@@ -25,7 +25,7 @@ from labeling.exports.ahead import MOST_PROMPTS, Fetch, Pace, Stage, at_once, de
 from labeling.exports.annotators import pseudonym
 from labeling.exports.batches import Asked, Batch, Candidates, Shown, Stored, prompt_of
 from labeling.exports.groups import Answer, Connection, Groups
-from labeling.exports.records import Annotation, Example, Form, Prompt
+from labeling.exports.records import PLAIN, Annotation, Example, Form, Prompt
 from labeling.exports.scope import ALL_VERSIONS, LAST_ID, STANDS, Scope
 from labeling.questions import form_candidates
 from labeling.text import sql_list
@@ -200,16 +200,16 @@ def examples_of(
         pace.see(asked.read, asked.text)
         return asked
 
-    def said(asked: Asked) -> Asked:
+    def annotated(asked: Asked) -> Asked:
         return book.ask_for_annotations(asked, wanted)
 
-    def at_once_said(given: Any) -> Asked | None:
+    def in_no_groups(given: Any) -> Asked | None:
         asked = in_groups(given)
-        return said(asked) if asked else None
+        return annotated(asked) if asked else None
 
     stages: list[Stage] = [
         *([looked_up] if ids_alone else []),
-        *([in_groups, said] if book.scope.grouped else [at_once_said]),
+        *([in_groups, annotated] if book.scope.grouped else [in_no_groups]),
         lambda asked: book.ask_for_candidates(asked, ahead=reads_ahead),
     ]
     with closing(at_once(book.own, first, stages) if reads_ahead else one_by_one(first, stages)) as batches:
@@ -227,7 +227,7 @@ def count(own: Connection, scope: Scope) -> int:
 def message_keys(book: Book) -> tuple[str, ...]:
     """What the messages of the project's prompts have besides `role` and `content`."""
     found = {row[0] for row in book.own.execute(_MESSAGE_KEYS, book.parameters)}
-    return tuple(sorted(found - {"role", "content"}))
+    return tuple(sorted(found - PLAIN))
 
 
 def _batches(cursor: ServerCursor[tuple[Any, ...]], number: int) -> Iterator[list[Prompt]]:
@@ -349,7 +349,7 @@ class Book:
                 withdrawn=batch.withdrawn.get(prompt.id, 0),
                 with_tools=self.with_tools,
             )
-        if batch.shown.any:
+        if batch.shown.has_some:
             self._needs_candidates = batch.shown.used
 
     def _candidates_of(self, ids: Sequence[int]) -> Answer:

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from labeling.exports.comparing import Entry, line_of
-from labeling.exports.records import Row, known_of
+from labeling.exports.records import PLAIN, Row, known_of
 from labeling.exports.stream import encode
 
 _NAMED = ("queue", "question", "source")
-_MESSAGE = frozenset({"role", "content"})
 # Where a row names people, however deep: `user_id` in the trees of OpenAssistant.
 PEOPLE = ("annotator", "annotators", "user_id")
 
@@ -46,7 +45,7 @@ def _without_people(value: Any) -> Any:
     if isinstance(value, list):
         return [_without_people(inner) for inner in value]
     # What a message calls by these names is its content.
-    if not isinstance(value, dict) or value.keys() >= _MESSAGE:
+    if not isinstance(value, dict) or value.keys() >= PLAIN:
         return value
     return {
         name: _without_people(inner) if isinstance(inner, (dict, list)) else inner

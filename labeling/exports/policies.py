@@ -232,13 +232,11 @@ def majorities(rankings: Sequence[Ranking]) -> list[Preference]:
                 above += distance > 0
                 below += distance < 0
         raters = len(both)
-        if 2 * above > raters or 2 * below > raters:
-            if degrees:
-                found.append(preference_of(both, *((one, other) if above > below else (other, one))))
-            elif above > below:
-                found.append(Preference(one, other, above, below, raters - above - below, apart / raters))
-            else:
-                found.append(Preference(other, one, below, above, raters - above - below, -apart / raters))
+        if 2 * max(above, below) > raters:
+            better, worse, gap = (one, other, apart) if above > below else (other, one, -apart)
+            votes, against = max(above, below), min(above, below)
+            degree = _degree(both, better) if degrees else ()
+            found.append(Preference(better, worse, votes, against, raters - votes - against, gap / raters, *degree))
     return found
 
 
@@ -344,17 +342,17 @@ def choose(
     fit = [p for p in preferences if _fits(pairs, at[p.better], at[p.worse], worst)]
     if len(fit) < 2:
         return fit
-    widest = {(p.better, p.worse): (p.votes - p.against, p.gap) for p in fit}
-    if pairs is Pairs.BEST_VS_WORST:  # one of those that are as wide as any
-        most = max(widest.values())
-        return [max((p for p in fit if widest[p.better, p.worse] == most), key=_hash_of)]
-    if len(set(widest.values())) == len(fit):
-        fit = sorted(fit, key=lambda p: widest[p.better, p.worse], reverse=True)
-    else:
-        fit = sorted(fit, key=lambda p: (widest[p.better, p.worse], _hash_of(p)), reverse=True)
+    if pairs is Pairs.BEST_VS_WORST:  # one of the widest, and few need a hash
+        most = max(map(_width, fit))
+        return [max((p for p in fit if _width(p) == most), key=_hash_of)]
+    fit = sorted(fit, key=lambda p: (_width(p), _hash_of(p)), reverse=True)
     if pairs is Pairs.BEST_VS_RANDOM:
         return sorted(fit, key=lambda p: sha256(f"{seed} {p.better} {p.worse}"))[:1]
     return fit
+
+
+def _width(preference: Preference) -> tuple[int, float]:
+    return preference.votes - preference.against, preference.gap
 
 
 def _hash_of(preference: Preference) -> str:

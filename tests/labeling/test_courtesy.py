@@ -47,7 +47,7 @@ def site() -> Iterator[Callable[[], Site]]:
 def hour(monkeypatch: pytest.MonkeyPatch) -> GiveWay:
     """A stream that has worked so long that it may wait for as long as it takes."""
     monkeypatch.setattr(courtesy, "MOST", 60.0)
-    monkeypatch.setattr(courtesy, "_asked", -courtesy.LATELY)
+    monkeypatch.setattr(courtesy, "_answered", -courtesy.LATELY)
     way = GiveWay()
     way._since -= 3600
     return way
@@ -119,7 +119,7 @@ def test_it_does_not_rest_where_nobody_has_asked_for_a_while(
     rests: list[float], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     count_requests(lambda request: HttpResponse())(HttpRequest())
-    monkeypatch.setattr(courtesy, "_asked", courtesy._asked - courtesy.LATELY - 1)
+    monkeypatch.setattr(courtesy, "_answered", courtesy._answered - courtesy.LATELY - 1)
     worked(0.01)()
     assert rests == []
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from contextlib import closing
+from typing import Any
 
 import pytest
+from django.db import connection
 from psycopg.pq import TransactionStatus
 
-from labeling.exports import choices, stream
+from labeling.exports import ahead, choices, stream
 from labeling.exports.ahead import FIRST_PROMPTS, MOST_PROMPTS, TEXT_AT_ONCE, Pace, Stage, at_once, one_by_one
 from labeling.exports.batches import Shown, Stored
 from labeling.exports.examples import Book, following, snapshot
 from labeling.exports.records import Form
 from labeling.exports.scope import Scope
-from labeling.models import User
+from labeling.models import Prompt, User
 from tests import make
 from tests.labeling.exports.connections import wait_for_exports
 
@@ -132,6 +135,52 @@ def test_candidates_are_on_their_way_where_the_last_batch_needed_some(
         for example in following(Book(own, Scope(project.pk)), led=()):
             assert len(list(example.candidates.values())) == 2
     assert len(begun) > 2
+
+
+@pytest.mark.parametrize("shuffled", [None, 5])
+def test_long_prompts_behind_short_ones_come_a_few_at_a_time(
+    shuffled: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Several batches are on their way when the first long ones are seen: only one of these may be as large."""
+    monkeypatch.setattr(ahead, "TEXT_AT_ONCE", 20_000)
+    project = make.project()
+    make.imported(project, 420)
+    with connection.cursor() as cursor:
+        # The later ones in the order in which they come.
+        cursor.execute("SELECT id FROM labeling_prompt ORDER BY hashint8extended(id, %s), id", [shuffled or 0])
+        drawn = [pk for (pk,) in cursor.fetchall()]
+    later = sorted(drawn)[220:] if shuffled is None else drawn[220:]
+    Prompt.objects.filter(pk__in=later).update(context=[{"text": "x" * 20_000}])
+    sizes: list[tuple[int, bool]] = []
+    ask = Book.ask_for_groups
+
+    def counted(book: Book, rows: Sequence[tuple[Any, ...]]) -> Any:
+        sizes.append((len(rows), any(len(row[3]) > 10_000 for row in rows)))
+        return ask(book, rows)
+
+    monkeypatch.setattr(Book, "ask_for_groups", counted)
+    with snapshot() as own:
+        book = Book(own, Scope(project.pk, unanswered=True, shuffled=shuffled))
+        assert len(list(following(book, led=()))) == 420
+    assert max(size for size, _ in sizes) == MOST_PROMPTS
+    long = [size for size, is_long in sizes if is_long]
+    blind = 1 if shuffled is None else 2
+    # The first of them may begin with short ones.
+    assert max(long[blind:]) <= FIRST_PROMPTS, long
+
+
+def test_a_download_may_pause_whatever_time_statements_have() -> None:
+    with connection.cursor() as cursor:
+        name = connection.ops.quote_name(connection.settings_dict["NAME"])
+        cursor.execute(f"ALTER DATABASE {name} SET statement_timeout = '60s'")
+    try:
+        with snapshot() as own:
+            assert own.execute("SHOW statement_timeout").fetchone() == ("0",)
+            own.rollback()
+            assert own.execute("SHOW statement_timeout").fetchone() == ("1min",), "or this shows nothing"
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute(f"ALTER DATABASE {name} RESET statement_timeout")
 
 
 def test_batches_grow_as_far_as_their_text_is_short() -> None:

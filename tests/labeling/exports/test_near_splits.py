@@ -15,6 +15,7 @@ from labeling.exports.records import Prompt
 from labeling.exports.services import rebuilding, releases
 from labeling.exports.stream import Export, measure
 from labeling.models import Project, SplitLink, User
+from labeling.text import sha256
 from tests import make
 from tests.labeling.exports.releasing import asked, built, rows
 from tests.labeling.services.test_duplicates import prompts, searched
@@ -175,7 +176,7 @@ def test_a_release_that_came_to_nothing_gives_nothing_out(project: Project, ann:
 def test_groups_are_looked_up_for_many_prompts_at_a_time(
     project: Project, ann: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write(project, ann, TEST, TRAIN, *MORE, *REST)
+    write(project, ann, TEST, TRAIN, *MORE, *REST, *(sha256(str(number)) for number in range(100)))
     searched(project, likeness=70)
     assert SplitLink.objects.filter(project=project).count() > 20
     looked_up: list[int] = []
@@ -187,7 +188,7 @@ def test_groups_are_looked_up_for_many_prompts_at_a_time(
 
     monkeypatch.setattr(Groups, "ask", counted)
     downloaded(project, ratios="50/0/50")
-    assert max(looked_up) >= 5
+    assert max(looked_up) >= 20
     looked_up.clear()
     measure(choices.parse(project, {"format": "sft"}))
     assert looked_up == []
